@@ -1,0 +1,88 @@
+// What Swift cannot call from glibc directly: variadic system calls, macros and structures without a module.
+#pragma once
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/// pidfd_open(2). -1 and errno on failure.
+static inline int mainstay_pidfd_open(pid_t pid, unsigned int flags) {
+    return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+/// pidfd_send_signal(2).
+static inline int mainstay_pidfd_send_signal(int pidfd, int sig) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, (void *)0, 0u);
+}
+
+/// openat2(2) with a mode and RESOLVE_* bits.
+static inline int mainstay_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+/// renameat2(2).
+static inline int mainstay_renameat2(int olddir, const char *old, int newdir, const char *new_, unsigned int flags) {
+    return (int)syscall(SYS_renameat2, olddir, old, newdir, new_, flags);
+}
+
+/// An open-file-description lock (fcntl F_OFD_SETLK): 0, or -1 with EAGAIN when another holds it.
+static inline int mainstay_ofd_lock(int fd, int exclusive) {
+    struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/// Releases what mainstay_ofd_lock took.
+static inline int mainstay_ofd_unlock(int fd) {
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/// The peer of a connected Unix socket: 0, or -1 with errno.
+static inline int mainstay_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    int result = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+    if (result == 0) {
+        *pid = credentials.pid;
+        *uid = credentials.uid;
+        *gid = credentials.gid;
+    }
+    return result;
+}
+
+/// The peer's supplementary groups (SO_PEERGROUPS, Linux 4.13): how many were written, or -1 with errno (ERANGE: more
+/// than `capacity`).
+static inline int mainstay_peer_groups(int fd, gid_t *groups, int capacity) {
+    socklen_t length = (socklen_t)(capacity * (int)sizeof(gid_t));
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) != 0) return -1;
+    return (int)(length / sizeof(gid_t));
+}
+
+/// Names the calling thread (15 bytes at most) as `ps -L` and /proc/<pid>/task show it.
+static inline void mainstay_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+/// The calling thread's id.
+static inline pid_t mainstay_gettid(void) { return (pid_t)syscall(SYS_gettid); }
+
