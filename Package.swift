@@ -40,9 +40,9 @@ func system(_ name: String, package: String, apt: String) -> Target {
 func concern(
     _ name: String, daemon: String, listensTo: [String] = [], libraries: [Target.Dependency] = []
 ) -> [Target] {
-    let heard: [Target.Dependency] = listensTo.map { "\($0)API" }
-    let api: Target.Dependency = "\(name)API"
-    let core: Target.Dependency = "\(name)Core"
+    let heard: [Target.Dependency] = listensTo.map { .target(name: "\($0)API") }
+    let api: Target.Dependency = .target(name: "\(name)API")
+    let core: Target.Dependency = .target(name: "\(name)Core")
     return [
         .target(
             name: "\(name)API", dependencies: ["Wire"], path: "Sources/\(name)/API", swiftSettings: house),
@@ -55,7 +55,7 @@ func concern(
                 + collections + libraries,
             path: "Sources/\(name)/Daemon", swiftSettings: house),
         .executableTarget(
-            name: daemon, dependencies: ["\(name)Daemon"], path: "Sources/\(name)/Main", swiftSettings: house),
+            name: daemon, dependencies: [.target(name: "\(name)Daemon")], path: "Sources/\(name)/Main", swiftSettings: house),
         .testTarget(
             name: "\(name)CoreTests", dependencies: [core, api, "Time", "Wire"] + heard + collections,
             path: "Tests/\(name)CoreTests", swiftSettings: house),
