@@ -1,6 +1,7 @@
 // What Swift cannot call from glibc directly: variadic system calls, macros and structures without a module.
+// _GNU_SOURCE stays undefined: Swift's Glibc module is built without it, and two views of one header do not mix. What it
+// hides is declared here by the kernel's own numbers (include/uapi).
 #pragma once
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -25,6 +26,26 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#ifndef F_OFD_SETLK
+#define F_OFD_SETLK 37
+#endif
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+#ifndef O_PATH
+#define O_PATH 010000000
+#endif
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
+/// What SO_PEERCRED gives (unix(7)).
+struct mainstay_ucred {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
 
 /// pidfd_open(2). -1 and errno on failure.
 static inline int mainstay_pidfd_open(pid_t pid, unsigned int flags) {
@@ -61,7 +82,7 @@ static inline int mainstay_ofd_unlock(int fd) {
 
 /// The peer of a connected Unix socket: 0, or -1 with errno.
 static inline int mainstay_peer_credentials(int fd, pid_t *pid, uid_t *uid, gid_t *gid) {
-    struct ucred credentials;
+    struct mainstay_ucred credentials;
     socklen_t length = sizeof credentials;
     int result = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
     if (result == 0) {
