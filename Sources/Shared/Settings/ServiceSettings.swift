@@ -1,0 +1,302 @@
+/// What `/etc/mainstay/services/NAME.yaml` says: one guarded service. The name is the file's. Only `unit` must be given.
+package struct ServiceSettings: Hashable, Sendable {
+    /// The file's name without `.yaml`: what the sockets, the journal and the command line call the service.
+    package var name: String
+    /// The systemd unit that runs it, with `.service`.
+    package var unit: String
+    /// The probe that proves that it answers. Nil: only its death and a stop by a signal are noticed.
+    package var liveness: LivenessSettings?
+    package var limits = LimitsSettings()
+    package var recovery = RecoverySettings()
+    /// What healthd asks of the service itself; names are unique among checks and dependencies.
+    package var checks: [CheckSettings] = []
+    /// What it needs to work: a failing dependency explains an incident and never restarts the service.
+    package var dependencies: [DependencySettings] = []
+    package var config = ServiceConfigSettings()
+    package var components: [ComponentSettings] = []
+    /// Where it exports its own figures. Nil: it does not.
+    package var metrics: ScrapeSettings?
+    package var hooks = HooksSettings()
+
+    package init(name: String, unit: String) {
+        self.name = name
+        self.unit = unit
+    }
+}
+
+/// watchdogd's own probe and how its answers are judged.
+package struct LivenessSettings: Hashable, Sendable {
+    package enum Probe: Hashable, Sendable {
+        /// GET; a status of 200 to 399 is good. The host is an address or `localhost`.
+        case http(HTTPEndpoint)
+        /// A connection that is taken. The host is an address or `localhost`. A wedged process passes as long as its backlog has room.
+        case tcp(TCPEndpoint)
+        /// A connection to a Unix stream socket that is taken.
+        case unix(path: String)
+        /// The unit's own `WATCHDOG=1`, or `heartbeat` on watchdogd's socket, at least once in `interval`.
+        case heartbeat
+    }
+
+    package var probe: Probe
+    package var interval: Duration = .seconds(2)
+    /// A probe without an answer for this long has failed.
+    package var timeout: Duration = .seconds(1)
+    /// A probe that failed stays open this long: a late answer proves *saturated*.
+    package var lateAnswer: Duration = .seconds(30)
+    /// Windows of zero progress running that mean *spinning* or *blocked*.
+    package var progressWindows = 2
+    /// Progress, but neither a late answer nor a served request for this long means *livelocked* (C1 of the seed).
+    package var livelockedAfter: Duration = .seconds(30)
+    /// Wrong answers, not late ones, among the last `failureWindow` that mean *failing*.
+    package var failureThreshold = 3
+    package var failureWindow = 5
+
+    package init(probe: Probe) {
+        self.probe = probe
+    }
+}
+
+/// Bounds on what the service uses. Nil: not watched.
+package struct LimitsSettings: Hashable, Sendable {
+    /// Resident bytes, or per cent of the unit's memory limit (the host's memory where it has none).
+    package var memory: LimitSettings?
+    /// Per cent of one processor, so 200 % is two.
+    package var cpu: LimitSettings?
+    /// Open files, or per cent of the process's own limit.
+    package var openFiles: LimitSettings?
+
+    package init() {}
+}
+
+package struct LimitSettings: Hashable, Sendable {
+    package enum Bound: Hashable, Sendable {
+        /// In per cent of what the limit's own comment names.
+        case percent(Double)
+        /// Bytes of memory, or a count of open files.
+        case absolute(Int64)
+    }
+
+    package enum Action: String, Hashable, Sendable, CaseIterable {
+        /// An event and an alert, nothing else.
+        case alert
+        /// The soft hook.
+        case soft
+        /// Drain, stop, start, validate, within the restart budget.
+        case restart
+    }
+
+    package var bound: Bound
+    /// How long it must be over the bound without a break.
+    package var holds: Duration = .seconds(60)
+    package var action: Action = .alert
+
+    package init(bound: Bound) {
+        self.bound = bound
+    }
+}
+
+/// How the service is brought back, and how often that may be tried.
+package struct RecoverySettings: Hashable, Sendable {
+    /// From the start of the unit to its first validated health.
+    package var startTimeout: Duration = .seconds(15)
+    /// Good probes running that validate a recovery.
+    package var successThreshold = 2
+    /// The soft hook's time, before anything harder.
+    package var softTimeout: Duration = .seconds(5)
+    /// The drain hook's time, for a loop that still answers.
+    package var drainTimeout: Duration = .seconds(5)
+    /// From TERM to KILL.
+    package var stopTimeout: Duration = .seconds(5)
+    /// May a wedged Node be freed through its inspector? It is code execution for every local user while it is open.
+    package var unwedge = false
+    package var unwedgeTimeout: Duration = .seconds(5)
+    package var backoff = BackoffSettings()
+    package var budget = BudgetSettings()
+
+    package init() {}
+}
+
+/// The wait before a restart: none after validated health, then growing, capped, and reset.
+package struct BackoffSettings: Hashable, Sendable {
+    package var initial: Duration = .seconds(1)
+    package var factor = 2.0
+    package var maximum: Duration = .seconds(30)
+    /// Each wait is changed at random by up to this many per cent, either way.
+    package var jitter = 20.0
+    /// Validated health for this long starts from the beginning.
+    package var resetAfter: Duration = .seconds(600)
+
+    package init() {}
+}
+
+/// A bucket of restarts, kept over restarts of the daemon. Empty, it is asked again at growing intervals and the operator is told.
+package struct BudgetSettings: Hashable, Sendable {
+    /// How many it holds.
+    package var restarts = 5
+    /// One comes back this often: 5 in 10 min.
+    package var refill: Duration = .seconds(120)
+    /// The first wait once it is empty.
+    package var retryInitial: Duration = .seconds(60)
+    /// The longest.
+    package var retryMaximum: Duration = .seconds(300)
+
+    package init() {}
+}
+
+/// What a check asks for.
+package enum CheckProbe: Hashable, Sendable {
+    /// GET, judged by its status and, where given, by a text in its body.
+    case http(HTTPCheckSettings)
+    /// A connection that is taken.
+    case tcp(TCPEndpoint)
+    /// A program of the Nagios plugin kind: 0 is good, 1 a warning, 2 critical, anything else unknown.
+    case command(CommandSettings)
+}
+
+package struct HTTPCheckSettings: Hashable, Sendable {
+    package var endpoint: HTTPEndpoint
+    /// Statuses that are good.
+    package var expectStatus: [ClosedRange<Int>] = [200...399]
+    /// A text that the first 64 KiB of the body must hold.
+    package var expectBody: String?
+
+    package init(endpoint: HTTPEndpoint) {
+        self.endpoint = endpoint
+    }
+}
+
+/// A program of the user's, run without a shell and never with a daemon's own powers.
+package struct CommandSettings: Hashable, Sendable {
+    /// The program's absolute path, then its arguments.
+    package var arguments: [String]
+    /// The user that it runs as.
+    package var user: String
+
+    package init(arguments: [String], user: String) {
+        self.arguments = arguments
+        self.user = user
+    }
+}
+
+package struct CheckSettings: Hashable, Sendable {
+    package var name: String
+    package var probe: CheckProbe
+    package var interval: Duration = .seconds(10)
+    package var timeout: Duration = .seconds(5)
+    /// Tries more, within one round, before a failure counts.
+    package var retries = 0
+    /// Good rounds running until it is good again.
+    package var successThreshold = 1
+    /// Bad rounds running until it is bad.
+    package var failureThreshold = 3
+    /// True: its failure makes the service unhealthy; false: degraded.
+    package var critical = true
+
+    package init(name: String, probe: CheckProbe) {
+        self.name = name
+        self.probe = probe
+    }
+}
+
+/// Another service that this one needs, with the check that tells of it.
+package struct DependencySettings: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        case database, cache, service, other
+    }
+
+    package var kind: Kind = .other
+    /// How it is checked; `check.name` is the dependency's name. Not critical means that the service works on without it.
+    package var check: CheckSettings
+    /// The unit that runs it on this host, where there is one.
+    package var unit: String?
+
+    package init(check: CheckSettings) {
+        self.check = check
+    }
+}
+
+/// The files that configd keeps for this service.
+package struct ServiceConfigSettings: Hashable, Sendable {
+    package var files: [EnvFileSettings] = []
+    /// A write that drops more than this many per cent of a file's keys or bytes is refused unless forced.
+    package var maximumShrink = 30.0
+
+    package init() {}
+}
+
+package struct EnvFileSettings: Hashable, Sendable {
+    /// Who reads the file. No two of them read every line alike, so configd writes what all that are named read the same.
+    package enum Reader: String, Hashable, Sendable, CaseIterable {
+        case nodeDotenv = "node-dotenv"
+        case nodeEnvFile = "node-env-file"
+        case pythonDotenv = "python-dotenv"
+        case systemd
+        case compose
+        case docker
+        case sh
+    }
+
+    package var path: String
+    package var readers: [Reader] = [.systemd]
+
+    package init(path: String) {
+        self.path = path
+    }
+}
+
+/// A part of the service. One that is not critical may be restarted or switched off under stress.
+package struct ComponentSettings: Hashable, Sendable {
+    package var name: String
+    package var critical = true
+    /// The unit that runs it, where it is one.
+    package var unit: String?
+
+    package init(name: String) {
+        self.name = name
+    }
+}
+
+/// Where metricsd reads the service's own figures, in Prometheus' text format.
+package struct ScrapeSettings: Hashable, Sendable {
+    package var scrape: HTTPEndpoint
+    package var interval: Duration = .seconds(5)
+    package var timeout: Duration = .seconds(2)
+    /// The counter of requests that it served: its growth proves that it works.
+    package var requestsTotal: String?
+
+    package init(scrape: HTTPEndpoint) {
+        self.scrape = scrape
+    }
+}
+
+/// The user's own actions. Nil: that step is skipped.
+package struct HooksSettings: Hashable, Sendable {
+    /// Frees what it can: collects garbage, drops caches, closes idle connections.
+    package var soft: HookSettings?
+    /// Stops taking new work and finishes what is under way.
+    package var drain: HookSettings?
+    /// Reduces the load that reaches a saturated service.
+    package var shed: HookSettings?
+    /// Tells a person.
+    package var escalate: HookSettings?
+
+    package init() {}
+}
+
+package struct HookSettings: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
+        case command(CommandSettings)
+        /// POST without a body; 200 to 299 is good. The host is an address or `localhost`.
+        case http(HTTPEndpoint)
+        /// A signal to the unit's main process, by its number.
+        case signal(Int32)
+    }
+
+    package var action: Action
+    /// After this long it has failed; a command is killed.
+    package var timeout: Duration = .seconds(5)
+
+    package init(action: Action) {
+        self.action = action
+    }
+}
