@@ -1,0 +1,67 @@
+/// What systemd knows of one unit (org.freedesktop.systemd1(5)), as far as a supervisor decides by it.
+package struct UnitState: Hashable, Sendable {
+    /// `gateway.service`.
+    package var name: String
+    /// `loaded`, `not-found`, `masked`, …
+    package var loadState = ""
+    /// `active`, `activating`, `deactivating`, `inactive`, `failed`, `reloading`, `maintenance`.
+    package var activeState = ""
+    /// `running`, `dead`, `auto-restart`, `start-pre`, …: the service's own state under `activeState`.
+    package var subState = ""
+    /// `success`, `exit-code`, `signal`, `core-dump`, `watchdog`, `oom-kill`, `start-limit-hit`, …
+    package var result = ""
+    /// 0 while there is none.
+    package var mainPid: Int32 = 0
+    /// CLD_EXITED 1, CLD_KILLED 2, CLD_DUMPED 3; 0 while the main process runs or never ran.
+    package var exitCode: Int32 = 0
+    /// The exit status or, for a killed process, the signal.
+    package var exitStatus: Int32 = 0
+    /// How often systemd itself restarted the unit since its last start by job.
+    package var restarts: UInt32 = 0
+    /// 32 hexadecimal digits, new at each start; empty while the unit was never started.
+    package var invocation = ""
+    /// The queued job's id; 0 for none.
+    package var job: UInt32 = 0
+    /// Path under the cgroup root, as `/system.slice/gateway.service`.
+    package var controlGroup = ""
+
+    package init(name: String) {
+        self.name = name
+    }
+}
+
+/// What process 1 told us, in the order in which it did.
+package enum ProcessOneEvent: Hashable, Sendable {
+    /// A connection stands; the states of all followed units come next.
+    case connected(ProcessOne.Route)
+    /// The connection ended, or none could be made; it is tried again by itself.
+    case disconnected(reason: String)
+    /// A followed unit's state: once after each connect, and at each change.
+    case unitChanged(UnitState)
+    /// A job ended: `done`, `canceled`, `timeout`, `failed`, `dependency`, `skipped`.
+    case jobRemoved(id: UInt32, unit: String, result: String)
+    /// A job was queued for a unit that we follow, or for a unit that ends the host's run. Asking for the job's own kind
+    /// is another call; the unit's state tells the same a moment later.
+    case jobAdded(id: UInt32, unit: String)
+    /// `initializing`, `starting`, `running`, `degraded`, `maintenance`, `stopping`.
+    case systemState(String)
+}
+
+/// Why a call to process 1 gave nothing.
+package struct ProcessOneFailure: Error, Hashable, Sendable {
+    /// The D-Bus error's name, or one of ours: `mainstay.NotConnected`, `mainstay.TimedOut`, `mainstay.Disconnected`.
+    package var name: String
+    package var message: String
+
+    package init(name: String, message: String) {
+        self.name = name
+        self.message = message
+    }
+
+    package static let notConnected = ProcessOneFailure(
+        name: "mainstay.NotConnected", message: "no connection to process 1")
+    package static let timedOut = ProcessOneFailure(
+        name: "mainstay.TimedOut", message: "process 1 did not answer in time")
+    package static let disconnected = ProcessOneFailure(
+        name: "mainstay.Disconnected", message: "the connection to process 1 ended before the answer")
+}

@@ -1,0 +1,176 @@
+import CLinux
+import Glibc
+import Synchronization
+import Systemd
+import Testing
+import Time
+
+/// Against a real systemd: a user instance of its own, in a mount namespace that looks booted, with its private socket.
+/// Skipped where this is not root or systemd is not installed.
+@Suite(.serialized, .enabled(if: PrivateSystemd.isPossible)) struct ProcessOneTests {
+    @Test(.timeLimit(.minutes(1))) func `a unit is started, followed, killed, and stopped`() async throws {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        try systemd.install("mainstay-test.service", "[Service]\nExecStart=/bin/sleep 1000\n")
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        one.follow("mainstay-test.service")
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+
+        let job = try await withCheckedContinuation { done in
+            one.start("mainstay-test.service") { done.resume(returning: $0) }
+        }.get()
+        #expect(job != 0)
+        let running = try await Self.nextState(&reader) { $0.subState == "running" && $0.mainPid > 0 }
+        #expect(running.loadState == "loaded")
+        #expect(running.activeState == "active")
+        #expect(running.invocation.count == 32)
+        #expect(kill(running.mainPid, 0) == 0)
+
+        try await withCheckedContinuation { done in
+            one.kill("mainstay-test.service", .main, signal: SIGKILL) { done.resume(returning: $0) }
+        }.get()
+        let failed = try await Self.nextState(&reader) { $0.activeState == "failed" }
+        #expect(failed.result == "signal")
+        #expect(failed.exitStatus == SIGKILL)
+
+        _ = try await withCheckedContinuation { done in
+            one.start("mainstay-test.service") { done.resume(returning: $0) }
+        }.get()
+        let again = try await Self.nextState(&reader) { $0.subState == "running" && $0.mainPid > 0 }
+        #expect(again.invocation != running.invocation)
+        let stop = try await withCheckedContinuation { done in
+            one.stop("mainstay-test.service") { done.resume(returning: $0) }
+        }.get()
+        try await Self.next(&reader) {
+            if case .jobRemoved(stop, "mainstay-test.service", "done") = $0 { true } else { false }
+        }
+        one.close()
+        thread.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a call about a unit that is not there fails with systemd's own reason`()
+        async throws
+    {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+        let answer = await withCheckedContinuation { done in
+            one.start("mainstay-none.service") { done.resume(returning: $0) }
+        }
+        #expect(
+            throws: ProcessOneFailure(
+                name: "org.freedesktop.systemd1.NoSuchUnit", message: "Unit mainstay-none.service not found.")
+        ) { try answer.get() }
+        one.close()
+        thread.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a stopped process 1 costs a call its deadline and no more`() async throws {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+        systemd.signal(SIGSTOP)
+        let asked = EventThread.now
+        let answer = await withCheckedContinuation { done in
+            one.start("mainstay-none.service") { done.resume(returning: $0) }
+        }
+        #expect(throws: ProcessOneFailure.timedOut) { try answer.get() }
+        #expect(EventThread.now - asked < ProcessOne.callDeadline + .seconds(2))
+        systemd.signal(SIGCONT)
+        one.close()
+        thread.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `the next route is taken where the first gives no connection`() async throws {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let nowhere = ProcessOne.Route(address: "unix:path=/nonexistent/private", isBroker: false)
+        let one = ProcessOne(on: thread, routes: [nowhere, systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .disconnected = $0 { true } else { false } }
+        try await Self.next(&reader) { $0 == .connected(systemd.route) }
+        one.close()
+        thread.stop()
+    }
+
+    /// Reads events until one fits.
+    private static func next(
+        _ reader: inout AsyncStream<ProcessOneEvent>.Iterator, where fits: (ProcessOneEvent) -> Bool
+    ) async throws {
+        while let event = await reader.next(isolation: #isolation) {
+            if fits(event) { return }
+        }
+        throw CancellationError()
+    }
+
+    private static func nextState(
+        _ reader: inout AsyncStream<ProcessOneEvent>.Iterator, where fits: (UnitState) -> Bool
+    ) async throws -> UnitState {
+        var found: UnitState?
+        try await next(&reader) { event in
+            guard case .unitChanged(let state) = event, fits(state) else { return false }
+            found = state
+            return true
+        }
+        return try #require(found)
+    }
+}
+
+/// A user instance of systemd under a temporary XDG_RUNTIME_DIR. `systemd --user` insists on a booted system, so it sees
+/// a /run/systemd of its own.
+final class PrivateSystemd: Sendable {
+    let directory: String
+    private let pid: pid_t
+
+    static var isPossible: Bool {
+        getuid() == 0 && access("/usr/lib/systemd/systemd", X_OK) == 0 && access("/usr/bin/unshare", X_OK) == 0
+    }
+
+    var route: ProcessOne.Route {
+        ProcessOne.Route(address: "unix:path=\(directory)/systemd/private", isBroker: false)
+    }
+
+    init() throws {
+        var template = Array("/tmp/mainstay-systemd-XXXXXX".utf8CString)
+        directory = try #require(mkdtemp(&template).map { String(cString: $0) })
+        mkdir("\(directory)/units", 0o700)
+        let script = """
+            mount -t tmpfs none /run/systemd && mkdir -p /run/systemd/system
+            export XDG_RUNTIME_DIR=\(directory) HOME=\(directory) SYSTEMD_UNIT_PATH=\(directory)/units:
+            exec /usr/lib/systemd/systemd --user --log-target=null --unit=basic.target
+            """
+        pid = try start("/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script)
+    }
+
+    func install(_ name: String, _ text: String) throws {
+        let file = open("\(directory)/units/\(name)", O_CREAT | O_WRONLY | O_CLOEXEC, 0o644)
+        try #require(file >= 0)
+        #expect(text.withCString { write(file, $0, strlen($0)) } == text.utf8.count)
+        close(file)
+    }
+
+    func signal(_ signal: Int32) {
+        kill(pid, signal)
+    }
+
+    func stop() {
+        kill(pid, SIGCONT)
+        kill(pid, SIGTERM)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+        _ = try? start("/bin/rm", "-rf", directory)
+    }
+}
