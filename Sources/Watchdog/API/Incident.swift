@@ -86,6 +86,8 @@ package enum RefusalReason: String, WireValue, CaseIterable {
     case budgetEmpty
     /// An operator holds the service.
     case held
+    /// Its settings, or `--dry-run`, say to watch only.
+    case observing
     /// The host is shutting down.
     case hostStopping
     /// Too many services of this host are being restarted at once: it waits for its turn.
