@@ -60,12 +60,7 @@ package final class Log: Sendable {
                 line += " [" + fields.joined(separator: " ") + "]"
             }
             line += "\n"
-            var bytes = Array(line.utf8)[...]
-            while !bytes.isEmpty {
-                let written = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-                guard written > 0 else { return }
-                bytes = bytes.dropFirst(written)
-            }
+            StandardError.write(line)
         }
     }
 
@@ -97,4 +92,16 @@ package final class Log: Sendable {
 
     /// As `status` shows the thread.
     package var thread: Worker<@Sendable (LogEntry) -> Void> { worker }
+}
+
+/// Standard error, written at once and whole.
+package enum StandardError {
+    package static func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let written = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            guard written > 0 else { return }
+            bytes = bytes.dropFirst(written)
+        }
+    }
 }

@@ -200,12 +200,12 @@ package enum ServerMessage: Hashable, Sendable {
     }
 
     /// The bytes of one event.
-    package static func event(_ event: Event) -> [UInt8] {
+    package static func eventBytes(_ event: Event) -> [UInt8] {
         notification("event") { event.write(to: &$0) }
     }
 
     /// The bytes that tell a subscriber how many events it lost.
-    package static func lagged(lost: Int64) -> [UInt8] {
+    package static func laggedBytes(lost: Int64) -> [UInt8] {
         notification("lagged") { $0.member("lost", lost) }
     }
 

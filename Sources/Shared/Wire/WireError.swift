@@ -15,6 +15,9 @@ package struct WireError: Error, Hashable, Sendable, CustomStringConvertible {
         WireError(place: "", problem: "expected \(wanted), found \(json.kind)")
     }
 
+    /// The same error with the place named from outside: `params` and then the path.
+    package func placed(in outer: String) -> WireError { within(outer) }
+
     /// The same error, one member further out.
     func within(_ outer: String) -> WireError {
         let inner = place.isEmpty || place.hasPrefix("[") ? place : ".\(place)"

@@ -1,0 +1,111 @@
+import CLinux
+import Glibc
+package import Settings
+import Time
+package import Wire
+
+/// A daemon put together and running: its program, its socket, the methods that all daemons answer, its keepalive. Tests
+/// make it in process; `StartUp` makes it for a process of its own.
+@Loop package final class Assembly<Program: DaemonProgram> {
+    package let context: DaemonContext
+    package let program: Program
+    private let document: JSONObject?
+    private var lagSeconds = 0.0
+    private var lastTick: Moment
+    private var lastProgress: UInt64 = 0
+    private var ticker: LoopRepeat?
+
+    /// Called on each tick on which loop and core both made progress since the one before.
+    package var onProgress: @Loop () -> Void = {}
+
+    /// `document` is the daemon's OpenRPC document, nil where it is not installed.
+    package init(_ context: DaemonContext, settings: AllSettings, document: JSONObject?) throws {
+        self.context = context
+        self.document = document
+        lastTick = HostClock.now()
+        program = try Program(context, settings: settings)
+        registerCommonMethods()
+        addCommonFigures()
+        Faults.register(on: context)
+    }
+
+    /// Serves `socket` and starts the program; `tickInterval` is how often progress is looked for.
+    package func start(listeningOn socket: CInt, tickInterval: Duration, ready: @escaping @Loop () -> Void) throws {
+        try context.server.listen(on: socket)
+        lastTick = HostClock.now()
+        ticker = Loop.every(tickInterval) { [weak self] in self?.tick(expecting: tickInterval) }
+        program.start { [context] in
+            context.becameReady()
+            ready()
+        }
+    }
+
+    /// New settings, already read and whole; or why the old ones stay.
+    package func reload(_ outcome: Result<AllSettings, SettingsRefused>) {
+        switch outcome {
+        case .success(let settings):
+            context.settingsState = SettingsState(
+                path: context.places.settings, loadedAtMs: HostClock.now().wall.milliseconds)
+            program.reload(settings)
+        case .failure(let refused):
+            context.settingsState.refused = refused.description
+            context.log.write(.error, "the new settings were refused, the old ones stay in force:\n\(refused)")
+        }
+    }
+
+    /// Stops the program, then the socket.
+    package func stop(stopped: @escaping @Loop () -> Void) {
+        context.beganStopping()
+        program.stop { [self] in
+            ticker?.cancel()
+            context.peers.forEach { $0.stop() }
+            context.server.close()
+            stopped()
+        }
+    }
+
+    private func tick(expecting interval: Duration) {
+        let now = HostClock.now()
+        lagSeconds = max(0, (now.instant - lastTick.instant - interval).inSeconds)
+        lastTick = now
+        context.coreFault?()
+        let progress = program.tick(now: now)
+        if progress > lastProgress { onProgress() }
+        lastProgress = progress
+    }
+
+    private func registerCommonMethods() {
+        let server = context.server
+        server.on(Common.Discover.self) { [document, context] _, _ throws(RPCError) in
+            guard let document else {
+                throw RPCError(
+                    code: -32603, name: "internalError",
+                    message: "\(context.places.documents)/\(context.name).openrpc.json is missing or not JSON",
+                    remedy: "Install the suite's documents, or name their folder with --documents")
+            }
+            return document
+        }
+        server.on(Common.Status<Program.Own>.self) { [unowned self] _, _ in
+            StatusReply(head: context.head(now: HostClock.now()), own: program.own)
+        }
+        server.on(Common.Metrics.self) { [context] params, _ in
+            context.figures.reply(known: params.generation, now: HostClock.now())
+        }
+        server.onSubscribe()
+    }
+
+    private func addCommonFigures() {
+        let figures = context.figures
+        let server = context.server
+        figures.addProcess()
+        figures.add("mainstay_loop_lag_seconds", .gauge) { [weak self] in self?.lagSeconds ?? .nan }
+        figures.add("mainstay_requests_total", .counter) { Double(server.figures.requests) }
+        figures.add("mainstay_requests_refused_total", .counter) { Double(server.figures.refused) }
+        figures.add("mainstay_connections", .gauge) { Double(server.openConnections) }
+        figures.add("mainstay_connections_accepted_total", .counter) { Double(server.figures.accepted) }
+        figures.add("mainstay_connections_dropped_total", .counter) { Double(server.figures.dropped) }
+        figures.add("mainstay_events_total", .counter) { Double(server.nextSequence - 1) }
+        figures.add("mainstay_events_lost_total", .counter) { Double(server.figures.eventsLost) }
+        figures.add("mainstay_log_entries_lost", .gauge) { [context] in Double(context.log.lostEntries) }
+    }
+}

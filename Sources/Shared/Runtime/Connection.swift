@@ -1,0 +1,180 @@
+import NIOCore
+import Time
+import Wire
+
+/// One client of a daemon's socket.
+@Loop final class Connection {
+    let caller: Caller
+    /// Calls that are answered later and still open.
+    var openCalls = 0
+
+    private let channel: any Channel
+    private unowned let server: Server
+    private var frames = FrameReader()
+    private var bookedBytes = 0
+    private var subscription: Subscription?
+    private var stalled: LoopTimer?
+    private var isClosing = false
+
+    private struct Subscription {
+        /// The events wanted; nil for all.
+        var names: Set<String>?
+        var lost: Int64 = 0
+    }
+
+    init(channel: any Channel, caller: Caller, server: Server) {
+        self.channel = channel
+        self.caller = caller
+        self.server = server
+    }
+
+    // MARK: In
+
+    func received(_ buffer: ByteBuffer) {
+        guard !isClosing else { return }
+        frames.append(buffer.readableBytesView)
+        do {
+            while !isClosing, let body = try frames.next() {
+                switch server.answer(body, on: self) {
+                case .reply(let bytes): write(bytes)
+                case .later: break
+                }
+            }
+        } catch {
+            end(with: .parseError(error))
+            return
+        }
+        let change = frames.pendingBytes - bookedBytes
+        bookedBytes += change
+        if !server.bookUnfinished(change: change) {
+            end(with: .limitExceeded("unfinished frames fill the \(server.limits.unfinishedBytes) bytes kept for all"))
+        }
+    }
+
+    func readCompleted() { channel.flush() }
+
+    // MARK: Out
+
+    private func write(_ body: [UInt8]) {
+        guard let frame = Frame.around(body) else {
+            let error = RPCError(
+                code: -32603, name: "internalError", message: "the reply is over \(Frame.longestBodyBytes) bytes",
+                remedy: "Ask for less: limit, cursor, or a coarser step")
+            // The id is inside the body that cannot be sent; the caller learns of it by the error alone.
+            if let short = Frame.around(ServerMessage.failure(to: nil, error)) { put(short) }
+            return
+        }
+        put(frame)
+    }
+
+    private func put(_ frame: [UInt8]) {
+        var buffer = channel.allocator.buffer(capacity: frame.count)
+        buffer.writeBytes(frame)
+        channel.write(buffer, promise: nil)
+    }
+
+    /// Sends a reply outside of a read.
+    func send(_ body: [UInt8]) {
+        guard !isClosing else { return }
+        write(body)
+        channel.flush()
+    }
+
+    /// A reader that leaves its bytes unread is read from no more, and dropped after a while.
+    func writabilityChanged() {
+        stalled?.cancel()
+        stalled = nil
+        channel.setOption(.autoRead, value: channel.isWritable).whenFailure { _ in }
+        if channel.isWritable {
+            if let lost = subscription?.lost, lost > 0 {
+                subscription?.lost = 0
+                send(ServerMessage.laggedBytes(lost: lost))
+            }
+        } else {
+            stalled = Loop.after(server.limits.stalledReader) { [weak self] in
+                self?.server.countDropped()
+                self?.close()
+            }
+        }
+    }
+
+    // MARK: Events
+
+    func subscribe(to names: [String]?) {
+        subscription = Subscription(names: names.map(Set.init), lost: subscription?.lost ?? 0)
+    }
+
+    func wants(_ name: String) -> Bool {
+        guard let subscription else { return false }
+        return subscription.names?.contains(name) ?? true
+    }
+
+    func sendEvent(_ bytes: [UInt8]) {
+        guard channel.isWritable else {
+            subscription?.lost += 1
+            server.countLostEvent()
+            return
+        }
+        send(bytes)
+    }
+
+    // MARK: The end
+
+    /// Says why and closes.
+    private func end(with error: RPCError) {
+        server.countDropped()
+        refuseAll(with: error)
+    }
+
+    /// Sends one error and closes when it is out, or after a second where nobody reads.
+    func refuseAll(with error: RPCError) {
+        write(ServerMessage.failure(to: nil, error))
+        isClosing = true
+        channel.flush()
+        channel.close(mode: .output, promise: nil)
+        Loop.after(.seconds(1)) { [self] in channel.close(promise: nil) }
+    }
+
+    func close() {
+        isClosing = true
+        channel.close(promise: nil)
+    }
+
+    func closed() {
+        isClosing = true
+        stalled?.cancel()
+        _ = server.bookUnfinished(change: -bookedBytes)
+        bookedBytes = 0
+        server.forget(self)
+    }
+}
+
+/// NIO's side of a connection: hands everything on, decides nothing.
+final class ConnectionHandler: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private let connection: Connection
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        Loop.assume { connection.received(buffer) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        Loop.assume { connection.readCompleted() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        Loop.assume { connection.writabilityChanged() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        Loop.assume { connection.closed() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        Loop.assume { connection.close() }
+    }
+}

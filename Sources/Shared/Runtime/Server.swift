@@ -1,0 +1,278 @@
+import NIOCore
+import NIOPosix
+import Time
+package import Wire
+
+/// A daemon's socket: reads requests, checks who asks, routes, answers, and streams events. Limits bound what any peer can
+/// make it hold; bad input closes that connection and nothing else.
+@Loop package final class Server {
+    /// What one daemon takes on.
+    package struct Limits: Hashable, Sendable {
+        /// Connections of one user.
+        package var connectionsPerUser = 64
+        /// Connections in all.
+        package var connections = 1024
+        /// Bytes of frames that have begun and not ended, over all connections.
+        package var unfinishedBytes = 16 << 20
+        /// Bytes that wait for one slow reader before events are dropped for it and its requests are left unread.
+        package var unsentBytes = 256 << 10
+        /// How long a reader may leave such bytes unread before it is dropped.
+        package var stalledReader: Duration = .seconds(10)
+        /// Calls of one connection that are answered later.
+        package var openCalls = 256
+
+        package init() {}
+    }
+
+    /// What the wire may become of a call.
+    enum Outcome {
+        case reply([UInt8])
+        case later
+    }
+
+    struct Route {
+        var access: Access
+        var answer: @Loop (Request, Caller, Connection) throws(RPCError) -> Outcome
+    }
+
+    package let limits: Limits
+    package let principals: Principals
+    /// The uid that a service runs as, for methods of the class *self*; set by the daemon that knows.
+    package var ownerOfService: @Loop (String) -> UInt32? = { _ in nil }
+
+    private(set) var routes: [String: Route] = [:]
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var perUser: [UInt32: Int] = [:]
+    private var listener: (any Channel)?
+    private var sequence: Int64 = 0
+    private(set) var counts = Counts()
+    private var unfinishedBytes = 0
+
+    /// The socket's own figures since the start.
+    package struct Counts: Hashable, Sendable {
+        package var requests: Int64 = 0
+        package var refused: Int64 = 0
+        package var accepted: Int64 = 0
+        package var dropped: Int64 = 0
+        package var eventsLost: Int64 = 0
+    }
+
+    package init(principals: Principals, limits: Limits = Limits()) {
+        self.principals = principals
+        self.limits = limits
+    }
+
+    /// The figures since the start.
+    package var figures: Counts { counts }
+    /// Connections that are open now.
+    package var openConnections: Int { connections.count }
+    /// The number that the next event will have.
+    package var nextSequence: Int64 { sequence + 1 }
+
+    // MARK: Methods
+
+    /// Answers `method` at once.
+    package func on<Method: RPCMethod>(
+        _ method: Method.Type, alsoNamed others: [String] = [],
+        _ handler: @escaping @Loop (Method.Params, Caller) throws(RPCError) -> Method.Reply
+    ) {
+        register(Method.self, others) { request, caller, _ throws(RPCError) in
+            let params: Method.Params = try Self.params(request)
+            return .reply(ServerMessage.reply(to: request.id, try handler(params, caller)))
+        }
+    }
+
+    /// Answers `method` later, through the responder, within the caller's deadline.
+    package func onLater<Method: RPCMethod>(
+        _ method: Method.Type, alsoNamed others: [String] = [],
+        _ handler: @escaping @Loop (Method.Params, Caller, Responder<Method.Reply>) throws(RPCError) -> Void
+    ) {
+        register(Method.self, others) { [limits] request, caller, connection throws(RPCError) in
+            guard connection.openCalls < limits.openCalls else {
+                throw .limitExceeded("\(limits.openCalls) calls of this connection are open already")
+            }
+            let params: Method.Params = try Self.params(request)
+            let responder = Responder<Method.Reply>(request: request, connection: connection)
+            do throws(RPCError) { try handler(params, caller, responder) } catch {
+                responder.abandon()
+                throw error
+            }
+            return .later
+        }
+    }
+
+    private func register<Method: RPCMethod>(
+        _ method: Method.Type, _ others: [String],
+        _ answer: @escaping @Loop (Request, Caller, Connection) throws(RPCError) -> Outcome
+    ) {
+        for name in [Method.name] + others {
+            precondition(routes[name] == nil, "two handlers for \(name)")
+            routes[name] = Route(access: Method.access, answer: answer)
+        }
+    }
+
+    private static func params<Params: WireObject>(_ request: Request) throws(RPCError) -> Params {
+        do { return try Params(wire: .object(request.params), unknown: .refused) } catch {
+            throw .invalidParams(error.placed(in: "params"))
+        }
+    }
+
+    /// The answer to one frame's body.
+    func answer(_ body: [UInt8], on connection: Connection) -> Outcome {
+        counts.requests += 1
+        let json: JSON
+        do { json = try JSONReader.read(body) } catch { return refuse(nil, .parseError(error)) }
+        let request: Request
+        do { request = try Request(json) } catch { return refuse(nil, .invalidRequest(error)) }
+        guard let route = routes[request.method] else {
+            return refuse(request.id, .methodNotFound(request.method))
+        }
+        var owner: UInt32?
+        if case .own = route.access, case .string(let service)? = request.params["service"] {
+            owner = ownerOfService(service)
+        }
+        guard principals.allow(connection.caller, route.access, owner: owner) else {
+            return refuse(
+                request.id,
+                .accessDenied(method: request.method, needs: route.access, uid: connection.caller.uid))
+        }
+        do { return try route.answer(request, connection.caller, connection) } catch {
+            return refuse(request.id, error)
+        }
+    }
+
+    private func refuse(_ id: RequestID?, _ error: RPCError) -> Outcome {
+        counts.refused += 1
+        return .reply(ServerMessage.failure(to: id, error))
+    }
+
+    // MARK: Events
+
+    /// Registers `subscribe`, which alone needs the connection itself.
+    func onSubscribe() {
+        register(Common.Subscribe.self, []) { [unowned self] request, _, connection throws(RPCError) in
+            let params: Common.Subscribe.Params = try Self.params(request)
+            connection.subscribe(to: params.events)
+            return .reply(ServerMessage.reply(to: request.id, Common.Subscribe.Reply(next: nextSequence)))
+        }
+    }
+
+    /// Sends an event to whoever subscribed to it. A reader that is too slow loses it, and is told how many it lost.
+    package func publish(_ name: String, _ data: some WireObject, atMs: Int64) {
+        sequence += 1
+        guard connections.values.contains(where: { $0.wants(name) }) else { return }
+        let members = (try? JSONReader.read(JSONWriter.bytes(of: data))) ?? .object([:])
+        guard case .object(let object) = members else { return }
+        let bytes = ServerMessage.eventBytes(Event(sequence: sequence, name: name, atMs: atMs, data: object))
+        for connection in connections.values where connection.wants(name) { connection.sendEvent(bytes) }
+    }
+
+    // MARK: Connections
+
+    /// Serves a listening socket until `close`.
+    package func listen(on descriptor: CInt) throws {
+        let bootstrap = ServerBootstrap(group: Loop.shared.eventLoop)
+            .serverChannelOption(.maxMessagesPerRead, value: 16)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(
+                .writeBufferWaterMark, value: .init(low: limits.unsentBytes / 2, high: limits.unsentBytes)
+            )
+            .childChannelInitializer { channel in
+                Loop.assume { self.admit(channel) }
+            }
+        bootstrap.withBoundSocket(descriptor).whenSuccess { channel in Loop.assume { self.listener = channel } }
+    }
+
+    private func admit(_ channel: any Channel) -> EventLoopFuture<Void> {
+        let pipeline = channel.pipeline.syncOperations
+        let principals = principals
+        let caller: Caller?? = try? pipeline.withUnsafeTransportIfAvailable { (socket: NIOBSDSocket.Handle) in
+            Caller(socket: socket, principals: principals)
+        }
+        guard let caller = caller ?? nil else { return channel.close() }
+        let connection = Connection(channel: channel, caller: caller, server: self)
+        let refusal: RPCError? =
+            if perUser[caller.uid, default: 0] >= limits.connectionsPerUser {
+                .limitExceeded("uid \(caller.uid) has \(limits.connectionsPerUser) connections open already")
+            } else if connections.count >= limits.connections {
+                .limitExceeded("\(limits.connections) connections are open already")
+            } else { nil }
+        do { try pipeline.addHandler(ConnectionHandler(connection)) } catch { return channel.close() }
+        if let refusal {
+            counts.dropped += 1
+            connection.refuseAll(with: refusal)
+            return channel.eventLoop.makeSucceededVoidFuture()
+        }
+        counts.accepted += 1
+        perUser[caller.uid, default: 0] += 1
+        connections[ObjectIdentifier(connection)] = connection
+        return channel.eventLoop.makeSucceededVoidFuture()
+    }
+
+    func forget(_ connection: Connection) {
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        let uid = connection.caller.uid
+        perUser[uid, default: 1] -= 1
+        if perUser[uid] == 0 { perUser[uid] = nil }
+    }
+
+    func countDropped() { counts.dropped += 1 }
+    func countLostEvent() { counts.eventsLost += 1 }
+
+    /// Books a change in the bytes of unfinished frames; false where that is more than the daemon holds for all.
+    func bookUnfinished(change: Int) -> Bool {
+        unfinishedBytes += change
+        return unfinishedBytes <= limits.unfinishedBytes
+    }
+
+    /// Stops listening and closes every connection.
+    package func close() {
+        listener?.close(promise: nil)
+        listener = nil
+        for connection in connections.values { connection.close() }
+    }
+}
+
+/// The way back for a call that is answered later: once, or by the deadline's error.
+@Loop package final class Responder<Reply: WireObject> {
+    private let id: RequestID
+    private weak var connection: Connection?
+    private var timer: LoopTimer?
+    private var isOpen = true
+
+    init(request: Request, connection: Connection) {
+        id = request.id
+        self.connection = connection
+        connection.openCalls += 1
+        timer = Loop.after(.milliseconds(request.deadlineMs)) { [weak self] in
+            self?.fail(.deadlineExceeded(method: request.method, deadlineMs: request.deadlineMs))
+        }
+    }
+
+    /// Answers the call; after the first answer nothing more is sent.
+    package func succeed(_ reply: Reply) { finish(ServerMessage.reply(to: id, reply)) }
+
+    /// Refuses the call.
+    package func fail(_ error: RPCError) { finish(ServerMessage.failure(to: id, error)) }
+
+    /// Answers or refuses.
+    package func give(_ result: Result<Reply, RPCError>) {
+        switch result {
+        case .success(let reply): succeed(reply)
+        case .failure(let error): fail(error)
+        }
+    }
+
+    func abandon() {
+        guard isOpen else { return }
+        isOpen = false
+        timer?.cancel()
+        connection?.openCalls -= 1
+    }
+
+    private func finish(_ bytes: [UInt8]) {
+        guard isOpen else { return }
+        abandon()
+        connection?.send(bytes)
+    }
+}
