@@ -38,6 +38,7 @@ import Wire
                 switch server.answer(body, on: self) {
                 case .reply(let bytes): write(bytes)
                 case .later: break
+                case .close(let error): return end(with: error)
                 }
             }
         } catch {

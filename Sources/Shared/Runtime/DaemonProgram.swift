@@ -4,7 +4,7 @@ package import Wire
 
 /// What one daemon is, to the start-up shape that all share: it is made, started, reloaded and stopped, always on the loop,
 /// and proves that its core makes progress.
-@Loop package protocol DaemonProgram: AnyObject {
+@Loop package protocol DaemonProgram: AnyObject, SendableMetatype {
     /// The daemon's own part of `status`.
     associatedtype Own: WireObject
 

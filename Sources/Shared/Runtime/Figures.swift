@@ -22,7 +22,8 @@ package import Wire
 
     /// Adds a figure; `read` is called for every reply and must not block.
     package func add(
-        _ name: String, labels: [String: String] = [:], _ kind: MetricDescription.Kind, _ read: @escaping @Loop () -> Double
+        _ name: String, labels: [String: String] = [:], _ kind: MetricDescription.Kind,
+        _ read: @escaping @Loop () -> Double
     ) {
         let description = MetricDescription(name: name, labels: labels, kind: kind)
         figures.append(Figure(description: description, read: read))

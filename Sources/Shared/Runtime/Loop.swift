@@ -34,7 +34,8 @@ import NIOPosix
 
     /// Runs `body` once after `delay`.
     @discardableResult
-    package nonisolated static func after(_ delay: Duration, _ body: @escaping @Loop @Sendable () -> Void) -> LoopTimer {
+    package nonisolated static func after(_ delay: Duration, _ body: @escaping @Loop @Sendable () -> Void) -> LoopTimer
+    {
         LoopTimer(
             scheduled: shared.eventLoop.scheduleTask(in: .nanoseconds(max(0, delay.nanoseconds))) { assume(body) })
     }

@@ -28,6 +28,8 @@ package import Wire
     enum Outcome {
         case reply([UInt8])
         case later
+        /// The peer does not speak this protocol: say why, and close.
+        case close(RPCError)
     }
 
     struct Route {
@@ -121,9 +123,9 @@ package import Wire
     func answer(_ body: [UInt8], on connection: Connection) -> Outcome {
         counts.requests += 1
         let json: JSON
-        do { json = try JSONReader.read(body) } catch { return refuse(nil, .parseError(error)) }
+        do { json = try JSONReader.read(body) } catch { return .close(.parseError(error)) }
         let request: Request
-        do { request = try Request(json) } catch { return refuse(nil, .invalidRequest(error)) }
+        do { request = try Request(json) } catch { return .close(.invalidRequest(error)) }
         guard let route = routes[request.method] else {
             return refuse(request.id, .methodNotFound(request.method))
         }
@@ -244,8 +246,9 @@ package import Wire
         id = request.id
         self.connection = connection
         connection.openCalls += 1
-        timer = Loop.after(.milliseconds(request.deadlineMs)) { [weak self] in
-            self?.fail(.deadlineExceeded(method: request.method, deadlineMs: request.deadlineMs))
+        // The timer keeps the responder alive: a handler that drops it has its caller told all the same.
+        timer = Loop.after(.milliseconds(request.deadlineMs)) { [self] in
+            fail(.deadlineExceeded(method: request.method, deadlineMs: request.deadlineMs))
         }
     }
 

@@ -159,7 +159,9 @@ extension Int64: WireValue {
 }
 
 extension Int: WireValue {
-    package init(wire: JSON, unknown: Fields.Unknown) throws(WireError) { self = Int(try Int64(wire: wire, unknown: unknown)) }
+    package init(wire: JSON, unknown: Fields.Unknown) throws(WireError) {
+        self = Int(try Int64(wire: wire, unknown: unknown))
+    }
     package func write(to writer: inout JSONWriter) { writer.integer(Int64(self)) }
 }
 

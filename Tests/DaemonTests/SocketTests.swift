@@ -1,0 +1,292 @@
+import CLinux
+import Foundation
+import Glibc
+import Runtime
+import Settings
+import Synchronization
+import Testing
+import Time
+import Wire
+
+/// The smallest daemon: what all sockets share is tested on it.
+@Loop private final class Echo: DaemonProgram {
+    nonisolated static let name = "echod"
+    private let context: DaemonContext
+    private var ticks: UInt64 = 0
+    var worker: Worker<Int>?
+
+    enum Say: RPCMethod {
+        static let name = "say"
+        static let access = Access.read
+
+        struct Params: WireObject {
+            var text: String
+            var times: Int
+
+            init(text: String, times: Int = 1) {
+                self.text = text
+                self.times = times
+            }
+
+            init(from fields: inout Fields) throws(WireError) {
+                text = try fields.value("text")
+                times = try fields.value("times", or: 1)
+            }
+
+            func write(to object: inout ObjectWriter) {
+                object.member("text", text)
+                object.member("times", times)
+            }
+        }
+
+        struct Reply: WireObject {
+            var text: String
+
+            init(text: String) { self.text = text }
+            init(from fields: inout Fields) throws(WireError) { text = try fields.value("text") }
+            func write(to object: inout ObjectWriter) { object.member("text", text) }
+        }
+    }
+
+    /// Never answered by its handler: only the deadline ends it.
+    enum Ponder: RPCMethod {
+        static let name = "ponder"
+        static let access = Access.read
+        typealias Params = NoFields
+        typealias Reply = NoFields
+    }
+
+    enum OnlyPeers: RPCMethod {
+        static let name = "onlyPeers"
+        static let access = Access.peer(["watchdogd"])
+        typealias Params = NoFields
+        typealias Reply = NoFields
+    }
+
+    init(_ context: DaemonContext, settings: AllSettings) throws {
+        self.context = context
+        context.server.on(Say.self) { params, _ in
+            Say.Reply(text: String(repeating: params.text, count: params.times))
+        }
+        context.server.onLater(Ponder.self) { _, _, _ in }
+        context.server.on(OnlyPeers.self) { _, _ in NoFields() }
+        worker = context.worker(name: "store", make: { 0 })
+    }
+
+    func start(started: @escaping @Loop () -> Void) { started() }
+    func reload(_ settings: AllSettings) {}
+    func tick(now: Moment) -> UInt64 {
+        ticks += 1
+        return ticks
+    }
+    var own: NoFields { NoFields() }
+    func stop(stopped: @escaping @Loop () -> Void) { stopped() }
+    func shout(_ count: Int, bytes: Int) {
+        for _ in 0..<count { context.publish("shouted", Say.Reply(text: String(repeating: "x", count: bytes))) }
+    }
+}
+
+/// A plain blocking connection, for bytes that no client of ours would send.
+private struct RawSocket: ~Copyable {
+    let descriptor: CInt
+
+    init(_ path: String, patienceSeconds: Int = 5) throws {
+        descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(connected == 0)
+        var limit = timeval(tv_sec: patienceSeconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL)) }
+
+    func send(_ request: Request) { send(Frame.around(request.bytes) ?? []) }
+
+    /// Everything until the daemon closes, or five seconds of silence.
+    func readToEnd() -> (messages: [ServerMessage], closed: Bool) {
+        var frames = FrameReader()
+        var messages: [ServerMessage] = []
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            if count <= 0 { return (messages, count == 0) }
+            frames.append(chunk[..<count])
+            while let body = try? frames.next() {
+                if let json = try? JSONReader.read(body), let message = try? ServerMessage(json) {
+                    messages.append(message)
+                }
+            }
+        }
+    }
+}
+
+@Suite struct SocketTests {
+    @Test func aCallIsAnsweredAndAnUnknownParameterIsRefused() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let client = try await TestClient("echod", fixture.places)
+        let reply = try await client.call(Echo.Say.self, .init(text: "ab", times: 3))
+        #expect(reply.text == "ababab")
+        let refused = await refusal(client, "say", ["text": "a", "tims": 2])
+        #expect(refused?.name == "invalidParams")
+        #expect(refused?.message == "params.tims: unknown parameter; known are text, times")
+        #expect(await refusal(client, "sing", [:])?.name == "methodNotFound")
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Loop private func refusal(_ client: TestClient, _ method: String, _ params: JSONObject) async -> RPCError? {
+        await withCheckedContinuation { continuation in
+            client.peer.call(name: method, params, deadline: .seconds(5)) { result in
+                switch result {
+                case .success: continuation.resume(returning: nil)
+                case .failure(let error): continuation.resume(returning: error)
+                }
+            }
+        }
+    }
+
+    @Test func aHandlerThatNeverAnswersIsEndedByTheDeadline() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let raw = try RawSocket(fixture.places.socket(of: "echod"), patienceSeconds: 1)
+        raw.send(Request(id: .integer(7), method: "ponder", params: [:], deadlineMs: 50))
+        #expect(
+            raw.readToEnd().messages == [.failure(.integer(7), .deadlineExceeded(method: "ponder", deadlineMs: 50))])
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test(arguments: ["{", "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"say\"}", "[]", "{\"a\":1,}", "\u{FEFF}{}"])
+    func whatIsNoRequestIsAnsweredWithTheReasonAndTheConnectionEnds(_ text: String) async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let raw = try RawSocket(fixture.places.socket(of: "echod"))
+        raw.send(try #require(Frame.around(Array(text.utf8))))
+        let (messages, closed) = raw.readToEnd()
+        #expect(closed)
+        let names = messages.map { if case .failure(nil, let error) = $0 { error.name } else { "\($0)" } }
+        #expect(names == ["parseError"] || names == ["invalidRequest"])
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test(
+        arguments: [
+            [0xFF, 0xFF, 0xFF, 0xFF, 0x00],
+            [0x00, 0x00, 0x00, 0x00],
+            [0x00, 0x10, 0x00, 0x01, 0x7B],
+        ] as [[UInt8]])
+    func aFrameThatCannotBeIsRefusedWithAReasonAndTheConnectionEnds(_ bytes: [UInt8]) async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let raw = try RawSocket(fixture.places.socket(of: "echod"))
+        raw.send(bytes)
+        let (messages, closed) = raw.readToEnd()
+        #expect(closed)
+        #expect(messages.count == 1)
+        let client = try await TestClient("echod", fixture.places)
+        #expect(try await client.call(Echo.Say.self, .init(text: "a")).text == "a")
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func aSubscriberThatDoesNotReadLosesEventsAndIsToldHowMany() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let raw = try RawSocket(fixture.places.socket(of: "echod"), patienceSeconds: 1)
+        raw.send(Request(id: .integer(1), method: "subscribe", params: [:]))
+        let client = try await TestClient("echod", fixture.places)
+        _ = try await client.call(Echo.Say.self, .init(text: "the subscription came first"))
+        await echo.program.shout(2000, bytes: 1000)
+        let (messages, _) = raw.readToEnd()
+        let received = messages.count { if case .event = $0 { true } else { false } }
+        let lost = messages.reduce(Int64(0)) { if case .lagged(let count) = $1 { $0 + count } else { $0 } }
+        #expect(lost > 0)
+        #expect(Int64(received) + lost == 2000)
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func aUserMayHoldSixtyFourConnectionsAndNoMore() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        var held: [CInt] = []
+        for _ in 0..<64 {
+            let raw = try RawSocket(fixture.places.socket(of: "echod"))
+            raw.send(Request(id: .integer(1), method: "say", params: ["text": "a"]))
+            held.append(dup(raw.descriptor))
+        }
+        let refused = try RawSocket(fixture.places.socket(of: "echod"))
+        let (messages, closed) = refused.readToEnd()
+        #expect(closed)
+        #expect(
+            messages.first.map { if case .failure(nil, let error) = $0 { error.name } else { "" } } == "limitExceeded")
+        held.forEach { close($0) }
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func statusAndMetricsAreAnsweredByEveryDaemon() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let client = try await TestClient("echod", fixture.places)
+        let status = try await client.call(Common.Status<NoFields>.self, NoFields())
+        #expect(status.head.daemon == "echod")
+        #expect(status.head.condition == .running)
+        #expect(status.head.threads.map(\.name) == ["log", "store"])
+        let first = try await client.call(Common.Metrics.self, .init(generation: 0))
+        let table = try #require(first.series)
+        #expect(table.count == first.values.count)
+        #expect(table.contains { $0.name == "mainstay_requests_total" })
+        let second = try await client.call(Common.Metrics.self, .init(generation: first.generation))
+        #expect(second.series == nil)
+        #expect(second.values.count == table.count)
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func aStuckThreadIsNamedInStatusAndTheSocketStillAnswers() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let client = try await TestClient("echod", fixture.places)
+        let release = DispatchSemaphore(value: 0)
+        let worker = try #require(await echo.program.worker)
+        let outcome = Mutex("")
+        worker.submit(deadline: .milliseconds(20)) { _ in
+            release.wait()
+        } then: { result in
+            if case .failure(let error) = result { outcome.withLock { $0 = "\(error)" } }
+        }
+        let stuck = await client.eventually {
+            let status = try? await client.call(Common.Status<NoFields>.self, NoFields())
+            return status?.head.condition == .stuck
+        }
+        #expect(stuck)
+        #expect(outcome.withLock { $0 } == "deadlineExceeded(thread: \"store\")")
+        release.signal()
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func theKeepaliveNeedsProgressOfTheCore() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self, tickInterval: .milliseconds(10))
+        let beats = Mutex(0)
+        await setProgress(echo) { beats.withLock { $0 += 1 } }
+        let client = try await TestClient("echod", fixture.places)
+        #expect(await client.eventually { beats.withLock { $0 } >= 3 })
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Loop private func setProgress(_ echo: Assembly<Echo>, _ body: @escaping @Loop () -> Void) {
+        echo.onProgress = body
+    }
+}
