@@ -1,0 +1,545 @@
+package import HealthAPI
+package import Time
+package import Wire
+
+/// Everything healthd decides: it runs the checks, adds them up, and holds alerts and incidents. Each method that begins with a
+/// past tense is an event and answers with what to do; the others only read.
+///
+/// A service's status is a function of its checks' settled verdicts (`HealthFold`), worked out again whenever one of them changes,
+/// for the service itself and for those that need it. healthd's own alerts are in turn a function of the status: one for each
+/// dependency that is down, else one where the service itself is unhealthy, so that one outage is told once. *unknown* changes no
+/// alert: it neither raises nor resolves.
+package struct HealthMachine: Sendable {
+    package private(set) var config: HealthConfig
+    private var ids = HealthIDs()
+    private var random: SeededRandom
+    private var checks: [CheckID: CheckMachine] = [:]
+    /// The ids of `checks` by service, sorted: replies list them so.
+    private var checksOfService: [String: [CheckID]] = [:]
+    private var services: [String: ServiceState] = [:]
+    /// Services that need the key.
+    private var needers: [String: Set<String>] = [:]
+    private var timers: [TimerID: CheckID] = [:]
+    private var runs: [RunID: CheckID] = [:]
+    private var registered: [CheckID: RegisteredCheck] = [:]
+    private var alerts: AlertBook
+    private var incidents = IncidentBook()
+
+    /// How many checks may be registered over the socket, in all.
+    package static let registeredLimit = 1000
+    /// The name under which healthd raises its own alerts.
+    package static let source = "healthd"
+
+    /// A machine that has begun nothing yet; `started` begins.
+    package init(config: HealthConfig, kept: KeptHealth = KeptHealth(), now: Moment, random: SeededRandom) {
+        self.config = config
+        self.random = random
+        alerts = AlertBook(kept: kept.alerts)
+        for service in kept.services { services[service.service] = ServiceState(kept: service, now: now) }
+        for check in kept.registered { registered[CheckID(service: check.service, name: check.asked.name)] = check }
+        for service in kept.services {
+            guard let id = service.incident else { continue }
+            _ = incidents.opened(
+                IncidentBook.Open(id: id, openedAt: service.incidentOpenedAt ?? now.wall), for: service.service)
+        }
+    }
+
+    // MARK: Events
+
+    /// The daemon is up: plans every check.
+    package mutating func started(now: Moment) -> [HealthAction] {
+        settingsChanged(to: config, now: now)
+    }
+
+    /// New settings are in force. A check whose configuration stays the same goes on undisturbed; one that changed is a new one,
+    /// of which nothing is known yet.
+    package mutating func settingsChanged(to new: HealthConfig, now: Moment) -> [HealthAction] {
+        config = new
+        var wanted: [CheckID: CheckConfig] = [:]
+        needers = [:]
+        for service in new.services {
+            services[service.name] = services[service.name] ?? ServiceState(now: now)
+            for check in service.checks { wanted[CheckID(service: service.name, name: check.name)] = check }
+            for dependency in service.dependencies { needers[dependency.name, default: []].insert(service.name) }
+        }
+        let names = Set(new.services.map(\.name))
+        services = services.filter { names.contains($0.key) }
+        for (id, check) in registered where wanted[id] == nil && names.contains(id.service) {
+            wanted[id] = check.config
+        }
+        var actions: [HealthAction] = []
+        for id in checks.keys.sorted() where wanted[id] != checks[id]?.config { actions += retire(id) }
+        for (id, check) in wanted.sorted(by: { $0.key < $1.key }) where checks[id] == nil {
+            actions += begin(id, check, now: now)
+        }
+        checksOfService = Dictionary(grouping: checks.keys.sorted(), by: \.service)
+        for alert in alerts.allStanding where !names.contains(alert.service) {
+            guard let ended = alerts.ended(service: alert.service, kind: alert.kind, now: now) else { continue }
+            actions += [.keepAlert(ended), .tell(.alertResolved(ended))]
+        }
+        for name in names.sorted() { actions += reconsider(name, now: now) }
+        return actions
+    }
+
+    /// A timer fired. One that nothing waits for any more does nothing.
+    package mutating func timerFired(_ timer: TimerID, now: Moment) -> [HealthAction] {
+        guard let id = timers.removeValue(forKey: timer) else { return [] }
+        return step(id, now: now) { check, ids, random in
+            check.timerFired(timer, now: now, ids: &ids, random: &random)
+        }
+    }
+
+    /// An attempt ended by itself. One that was given up before does nothing.
+    package mutating func probeEnded(_ run: RunID, _ outcome: ProbeOutcome, now: Moment) -> [HealthAction] {
+        guard let id = runs.removeValue(forKey: run) else { return [] }
+        return step(id, now: now) { check, ids, random in
+            check.probeEnded(run, outcome, now: now, ids: &ids, random: &random)
+        }
+    }
+
+    /// Somebody reported for a `custom` check.
+    package mutating func checkReported(
+        _ id: CheckID, _ outcome: ProbeOutcome, now: Moment
+    ) throws(RPCError) -> [HealthAction] {
+        _ = try service(id.service)
+        guard let check = checks[id] else { throw HealthErrors.unknownCheck(service: id.service, check: id.name) }
+        guard check.config.probe == .report else {
+            throw HealthErrors.notReported(service: id.service, check: id.name, type: check.config.probe.type)
+        }
+        return step(id, now: now) { check, ids, _ in check.reportReceived(outcome, now: now, ids: &ids) }
+    }
+
+    /// A check came over the socket and has been kept on disk. `mayRegister` was asked before.
+    package mutating func checkRegistered(_ check: RegisteredCheck, now: Moment) -> [HealthAction] {
+        let id = CheckID(service: check.service, name: check.asked.name)
+        registered[id] = check
+        return settingsChanged(to: config, now: now)
+    }
+
+    /// A registered check was taken back, on disk too. `mayRemove` was asked before.
+    package mutating func checkRemoved(_ id: CheckID, now: Moment) -> [HealthAction] {
+        registered[id] = nil
+        return settingsChanged(to: config, now: now)
+    }
+
+    /// A peer, watchdogd, tells what people must hear, or that it is over.
+    package mutating func peerRaised(
+        _ raise: Raise.Params, source: String, now: Moment
+    ) throws(RPCError) -> (reply: Raise.Reply, actions: [HealthAction]) {
+        _ = try service(raise.service)
+        guard !raise.resolved else {
+            let ended = alerts.ended(service: raise.service, kind: raise.kind, now: now)
+            var actions: [HealthAction] = []
+            if let ended { actions = [.keepAlert(ended), .tell(.alertResolved(ended))] }
+            actions += closeIncidentIfOver(raise.service, now: now)
+            return (Raise.Reply(id: ended?.id, incident: ended?.incident), actions)
+        }
+        var actions: [HealthAction] = []
+        if let id = raise.incident {
+            let opened = WallTime(milliseconds: raise.openedAtMs ?? now.wall.milliseconds)
+            actions += open(IncidentBook.Open(id: id, openedAt: opened), for: raise.service, now: now)
+        }
+        let raising = alerts.raised(
+            service: raise.service, kind: raise.kind, severity: raise.severity, summary: raise.summary,
+            incident: incidents.standing(for: raise.service), source: source, now: now, random: &random)
+        switch raising {
+        case .told(let alert):
+            actions += [.keepAlert(alert), .tell(.alertRaised(alert))]
+            return (Raise.Reply(id: alert.id, incident: alert.incident), actions)
+        case .counted(let alert):
+            actions.append(.keepAlert(alert))
+            return (Raise.Reply(id: alert.id, incident: alert.incident), actions)
+        case .full:
+            throw .limitExceeded("\(AlertBook.standingLimit) alerts stand already")
+        }
+    }
+
+    // MARK: Running checks
+
+    private mutating func begin(_ id: CheckID, _ config: CheckConfig, now: Moment) -> [HealthAction] {
+        var check = CheckMachine(config, now: now)
+        let actions = check.begin(now: now, ids: &ids, random: &random)
+        checks[id] = check
+        return actions.compactMap { carryOut($0, for: id, check.config) }
+    }
+
+    private mutating func retire(_ id: CheckID) -> [HealthAction] {
+        guard var check = checks.removeValue(forKey: id) else { return [] }
+        return check.retire().compactMap { carryOut($0, for: id, check.config) }
+    }
+
+    private mutating func step(
+        _ id: CheckID, now: Moment,
+        _ event: (inout CheckMachine, inout HealthIDs, inout SeededRandom) -> [CheckMachine.Action]
+    ) -> [HealthAction] {
+        guard var check = checks[id] else { return [] }
+        let wanted = event(&check, &ids, &random)
+        checks[id] = check
+        var actions = wanted.compactMap { carryOut($0, for: id, check.config) }
+        for case .settled(let from, let to) in wanted {
+            let change = CheckChanged(
+                service: id.service, dependency: check.config.dependency, check: id.name, status: to, previous: from,
+                message: check.message)
+            actions.append(.tell(.checkChanged(change)))
+            for name in needers[id.service, default: []].union([id.service]).sorted() {
+                actions += reconsider(name, now: now)
+            }
+        }
+        return actions
+    }
+
+    /// A check's action as one of the whole, with the books of timers and attempts kept; nil where it is only told.
+    private mutating func carryOut(
+        _ action: CheckMachine.Action, for id: CheckID, _ config: CheckConfig
+    ) -> HealthAction? {
+        switch action {
+        case .startTimer(let timer, let delay):
+            timers[timer] = id
+            return .startTimer(timer, after: delay)
+        case .stopTimer(let timer):
+            timers[timer] = nil
+            return .stopTimer(timer)
+        case .startProbe(let run):
+            runs[run] = id
+            return .startProbe(run, id, config.probe, timeout: config.timeout)
+        case .abandonProbe(let run):
+            runs[run] = nil
+            return .abandonProbe(run)
+        case .settled:
+            return nil
+        }
+    }
+
+    // MARK: Adding up
+
+    /// Works out the status of a service again, and what follows from it.
+    private mutating func reconsider(_ name: String, now: Moment) -> [HealthAction] {
+        guard let config = config.services.first(where: { $0.name == name }), var state = services[name] else {
+            return []
+        }
+        let own = ownHealth(name)
+        let needed = config.dependencies.map { dependencyHealth($0.name, of: name) }
+        let status = HealthFold.health(own: own, dependencies: needed)
+        var actions: [HealthAction] = []
+        for (dependency, health) in zip(config.dependencies, needed) {
+            state.dependencyChanged(dependency.name, to: health, now: now)
+        }
+        let previous = state.status
+        let changed = state.statusChanged(to: status, now: now)
+        services[name] = state
+        actions += reviseAlerts(of: config, status: status, needed: needed, now: now)
+        guard changed else { return actions }
+        let change = StatusChanged(
+            service: name, status: status, previous: previous, cause: cause(of: config),
+            incident: incidents.standing(for: name))
+        let keep = services[name].map { HealthAction.keepService($0.kept(as: name, now: now)) }
+        return actions + (keep.map { [$0] } ?? []) + [.tell(.statusChanged(change))]
+    }
+
+    /// healthd's own alerts are what the status asks for: raises what is missing, resolves what is over.
+    private mutating func reviseAlerts(
+        of service: ServiceConfig, status: ServiceHealth, needed: [ServiceHealth], now: Moment
+    ) -> [HealthAction] {
+        let down = zip(service.dependencies, needed).filter { $0.1 == .unhealthy }.map(\.0.name)
+        let unseen = zip(service.dependencies, needed).filter { $0.1 == .unknown }.map(\.0.name)
+        var wanted = Dictionary(uniqueKeysWithValues: Set(down).map { (Self.dependencyKind($0), $0 as String?) })
+        if down.isEmpty, status == .unhealthy { wanted[Self.unhealthyKind] = .some(nil) }
+        var actions: [HealthAction] = []
+        let standing = alerts.standing(of: service.name, from: Self.source)
+        for kind in wanted.keys.sorted() where !standing.contains(where: { $0.kind == kind }) {
+            let dependency = wanted[kind] ?? nil
+            let what = dependency.map { "\(service.name) needs \($0), which is down" } ?? "\(service.name) is unhealthy"
+            let why = dependency.map { dependencyMessage($0, of: service.name) } ?? cause(of: service)
+            actions += raiseOwn(
+                service.name, kind, why.map { "\(what): \($0)" } ?? what, now: now)
+        }
+        for alert in standing where wanted[alert.kind] == nil {
+            let isUnseen = status == .unknown || unseen.contains { Self.dependencyKind($0) == alert.kind }
+            if isUnseen { continue }
+            guard let ended = alerts.ended(service: service.name, kind: alert.kind, now: now) else { continue }
+            actions += [.keepAlert(ended), .tell(.alertResolved(ended))]
+        }
+        return actions + closeIncidentIfOver(service.name, now: now)
+    }
+
+    private mutating func raiseOwn(
+        _ service: String, _ kind: String, _ summary: String, now: Moment
+    ) -> [HealthAction] {
+        var actions: [HealthAction] = []
+        if incidents.standing(for: service) == nil {
+            actions += open(.new(at: now.wall, random: &random), for: service, now: now)
+        }
+        let raising = alerts.raised(
+            service: service, kind: kind, severity: .critical, summary: summary,
+            incident: incidents.standing(for: service), source: Self.source, now: now, random: &random)
+        switch raising {
+        case .told(let alert): actions += [.keepAlert(alert), .tell(.alertRaised(alert))]
+        case .counted(let alert): actions.append(.keepAlert(alert))
+        case .full: break  // Raised again when the status is next worked out.
+        }
+        return actions
+    }
+
+    private mutating func open(_ incident: IncidentBook.Open, for service: String, now: Moment) -> [HealthAction] {
+        let opening = incidents.opened(incident, for: service)
+        services[service]?.incidentOpened(incident)
+        let keep = services[service].map { [HealthAction.keepService($0.kept(as: service, now: now))] } ?? []
+        switch opening {
+        case .opened: return keep
+        case .known: return []
+        case .aliased(let alias, let winner):
+            return keep + [.tell(.incidentAliased(service: service, alias: alias, winner: winner))]
+        }
+    }
+
+    /// An incident is over when no alert stands and the service is not seen to be in trouble.
+    private mutating func closeIncidentIfOver(_ service: String, now: Moment) -> [HealthAction] {
+        guard incidents.standing(for: service) != nil, !alerts.stands(for: service) else { return [] }
+        switch services[service]?.status {
+        case .unhealthy, .unknown: return []
+        case .healthy, .degraded, nil: break
+        }
+        incidents.closed(for: service)
+        guard var state = services[service] else { return [] }
+        state.incidentClosed()
+        services[service] = state
+        return [.keepService(state.kept(as: service, now: now))]
+    }
+
+    private static let unhealthyKind = "unhealthy"
+
+    private static func dependencyKind(_ name: String) -> String {
+        "dependency:\(name)"
+    }
+}
+
+// MARK: Reading
+
+extension HealthMachine {
+    /// Every known service, sorted.
+    package var serviceNames: [String] {
+        services.keys.sorted()
+    }
+
+    /// The service meant by a query: the one it names, or the only one there is.
+    package func resolve(_ name: String?) throws(RPCError) -> String {
+        if let name { return try service(name).name }
+        guard services.count == 1, let only = services.first?.key else {
+            throw HealthErrors.serviceMissing(known: serviceNames)
+        }
+        return only
+    }
+
+    /// How a service is, with every check behind it.
+    package func health(of query: String?, now: Moment) throws(RPCError) -> HealthStatus {
+        let config = try service(resolve(query))
+        let state = services[config.name] ?? ServiceState(now: now)
+        let own = ids(of: config.name).filter { checks[$0]?.config.dependency == nil }
+        let results = own.compactMap { id in checks[id].map { (id.name, $0.result) } }
+        let needed = config.dependencies.map { ($0.name, dependencyHealth($0.name, of: config.name)) }
+        return HealthStatus(
+            service: config.name, status: state.status, checks: Dictionary(uniqueKeysWithValues: results),
+            uptime: state.uptimeMs(now: now), lastHealthy: state.lastHealthyMs(now: now),
+            sinceMs: state.since.milliseconds, cause: cause(of: config),
+            incident: incidents.standing(for: config.name),
+            dependencies: Dictionary(needed, uniquingKeysWith: HealthFold.worse))
+    }
+
+    /// How the things are that a service needs.
+    package func dependencies(of query: String?, now: Moment) throws(RPCError) -> DependencyStatus {
+        let config = try service(resolve(query))
+        let state = services[config.name] ?? ServiceState(now: now)
+        var all: [String: DependencyHealth] = [:]
+        for dependency in config.dependencies {
+            let health = dependencyHealth(dependency.name, of: config.name)
+            let results = dependencyChecks(dependency.name, of: config.name).compactMap { id in
+                checks[id].map { (id.service == config.name ? id.name : id.description, $0.result) }
+            }
+            all[dependency.name] = DependencyHealth(
+                status: health, checks: Dictionary(uniqueKeysWithValues: results),
+                sinceMs: state.dependencySince(dependency.name, now: now).milliseconds,
+                cause: health == .healthy ? nil : dependencyMessage(dependency.name, of: config.name))
+        }
+        let worst = all.values.reduce(ServiceHealth.healthy) { HealthFold.worse($0, $1.status) }
+        return DependencyStatus(service: config.name, status: worst, dependencies: all)
+    }
+
+    /// Would acting on this service help?
+    package func gate(_ name: String, now: Moment) throws(RPCError) -> Gate.Reply {
+        let config = try service(name)
+        let essential = config.dependencies.filter(\.isEssential)
+        let unknown = essential.map(\.name).filter { dependencyHealth($0, of: name) == .unknown }.sorted()
+        guard let down = deepestDown(below: config) else {
+            let reason =
+                switch (essential.isEmpty, unknown.isEmpty) {
+                case (true, _): "\(name) declares no dependency that it cannot work without"
+                case (false, true): "no dependency of \(name) is down"
+                case (false, false):
+                    "no dependency of \(name) is known to be down; nothing is known of "
+                        + unknown.joined(separator: ", ")
+                }
+            return Gate.Reply(allowed: true, reason: reason, dependency: nil, sinceMs: nil, unknown: unknown)
+        }
+        let why = dependencyMessage(down.dependency, of: down.service).map { ": \($0)" } ?? ""
+        let since = services[down.service]?.dependencySince(down.dependency, now: now)
+        return Gate.Reply(
+            allowed: false, reason: "\(down.dependency) is down\(why)", dependency: down.dependency,
+            sinceMs: since?.milliseconds, unknown: unknown)
+    }
+
+    /// One page of checks.
+    package func list(_ params: Checks.Params) throws(RPCError) -> Checks.Reply {
+        let limit = try pageLimit(params.limit)
+        let wanted: String? = if let name = params.service { try service(name).name } else { nil }
+        let all = wanted.map(ids(of:)) ?? checks.keys.sorted()
+        var start = 0
+        if let cursor = params.cursor {
+            guard let place = all.firstIndex(where: { $0.description == cursor }) else {
+                throw HealthErrors.badPage(member: "cursor", found: cursor)
+            }
+            start = place + 1
+        }
+        let page = all[start...].prefix(limit)
+        let listings = page.compactMap { id in checks[id].map { listing(id, $0) } }
+        return Checks.Reply(checks: listings, next: page.endIndex < all.endIndex ? page.last?.description : nil)
+    }
+
+    /// One page of alerts.
+    package func list(_ params: Alerts.Params) throws(RPCError) -> Alerts.Reply {
+        let limit = try pageLimit(params.limit)
+        let wanted: String? = if let name = params.service { try service(name).name } else { nil }
+        let all = alerts.list(of: wanted, withResolved: params.resolved)
+        var start = 0
+        if let cursor = params.cursor {
+            guard let place = all.firstIndex(where: { $0.id == cursor }) else {
+                throw HealthErrors.badPage(member: "cursor", found: cursor)
+            }
+            start = place + 1
+        }
+        let page = all[start...].prefix(limit)
+        return Alerts.Reply(alerts: Array(page), next: page.endIndex < all.endIndex ? page.last?.id : nil)
+    }
+
+    /// healthd's own part of `status`.
+    package var status: HealthdStatus {
+        let summaries = config.services.sorted { $0.name < $1.name }.compactMap { config in
+            services[config.name].map { state in
+                let own = ids(of: config.name).compactMap { checks[$0]?.verdict }
+                return ServiceSummary(
+                    service: config.name, status: state.status, sinceMs: state.since.milliseconds,
+                    cause: cause(of: config), incident: incidents.standing(for: config.name), checks: own.count,
+                    failing: own.count { $0 == .critical || $0 == .warning }, unknown: own.count { $0 == .unknown })
+            }
+        }
+        return HealthdStatus(
+            services: summaries, checks: checks.count, probing: checks.values.count(where: \.isProbing),
+            alerts: alerts.standingCount)
+    }
+
+    /// May this check be registered? Throws why not; answers whether it replaces one.
+    package func mayRegister(_ check: RegisteredCheck) throws(RPCError) -> Bool {
+        let id = CheckID(service: check.service, name: check.asked.name)
+        let config = try service(check.service)
+        try RegistrationRules.check(check.asked)
+        guard !config.checks.contains(where: { $0.name == check.asked.name }) else {
+            throw HealthErrors.checkInSettings(service: check.service, check: check.asked.name)
+        }
+        guard registered[id] == nil else { return true }
+        guard registered.count < Self.registeredLimit else {
+            throw HealthErrors.tooManyChecks(limit: Self.registeredLimit)
+        }
+        return false
+    }
+
+    /// May this check be taken back? Throws why not.
+    package func mayRemove(_ id: CheckID) throws(RPCError) {
+        _ = try service(id.service)
+        guard registered[id] != nil else { throw HealthErrors.unknownCheck(service: id.service, check: id.name) }
+    }
+
+    // MARK: Parts of answers
+
+    private func service(_ name: String) throws(RPCError) -> ServiceConfig {
+        guard let config = config.services.first(where: { $0.name == name }) else { throw .unknownService(name) }
+        return config
+    }
+
+    private func pageLimit(_ limit: Int) throws(RPCError) -> Int {
+        guard (1...1000).contains(limit) else { throw HealthErrors.badPage(member: "limit", found: "\(limit)") }
+        return limit
+    }
+
+    private func ids(of service: String) -> [CheckID] {
+        checksOfService[service] ?? []
+    }
+
+    /// What a service's own checks say; nil where it has none.
+    private func ownHealth(_ name: String) -> ServiceHealth? {
+        let parts = ids(of: name).compactMap { checks[$0] }
+            .filter { $0.config.dependency == nil }
+            .map { HealthFold.Part($0.verdict, isCritical: $0.config.isCritical) }
+        return parts.isEmpty ? nil : HealthFold.health(of: parts)
+    }
+
+    /// The checks that speak for a dependency: those that say so, and the own ones of the service of that name. Only own ones, so
+    /// that services may need each other without their states feeding each other.
+    private func dependencyChecks(_ dependency: String, of service: String) -> [CheckID] {
+        ids(of: service).filter { checks[$0]?.config.dependency == dependency }
+            + ids(of: dependency).filter { checks[$0]?.config.dependency == nil }
+    }
+
+    private func dependencyHealth(_ dependency: String, of service: String) -> ServiceHealth {
+        HealthFold.health(
+            of: dependencyChecks(dependency, of: service).compactMap { checks[$0] }
+                .map { HealthFold.Part($0.verdict, isCritical: $0.config.isCritical) })
+    }
+
+    /// What the worst check of a dependency saw.
+    private func dependencyMessage(_ dependency: String, of service: String) -> String? {
+        worst(dependencyChecks(dependency, of: service))?.message
+    }
+
+    private func worst(_ candidates: [CheckID]) -> CheckMachine? {
+        candidates.compactMap { checks[$0] }.filter { $0.verdict != .ok }
+            .max { left, right in
+                (left.verdict.severity, left.config.isCritical ? 1 : 0)
+                    < (right.verdict.severity, right.config.isCritical ? 1 : 0)
+            }
+    }
+
+    /// Why a service is not healthy, in a line; nil while it is.
+    private func cause(of service: ServiceConfig) -> String? {
+        let down = service.dependencies.map(\.name).first { dependencyHealth($0, of: service.name) == .unhealthy }
+        if let down {
+            let deepest = deepestDown(below: service) ?? (service.name, down)
+            let why = dependencyMessage(deepest.dependency, of: deepest.service) ?? "down"
+            return "\(deepest.dependency): \(why)"
+        }
+        let own = ids(of: service.name)
+        guard let check = worst(own) else { return own.isEmpty ? "no check is configured" : nil }
+        return "\(check.config.name): \(check.message)"
+    }
+
+    /// Follows essential dependencies that are down as far as they go: the first of a chain that needs nothing else that is
+    /// down. Nil where none is.
+    private func deepestDown(below top: ServiceConfig) -> (service: String, dependency: String)? {
+        var found: (service: String, dependency: String)?
+        var visited: Set<String> = []
+        var next: ServiceConfig? = top
+        while let service = next, visited.insert(service.name).inserted {
+            let down = service.dependencies.first {
+                $0.isEssential && dependencyHealth($0.name, of: service.name) == .unhealthy
+            }
+            guard let down else { break }
+            found = (service.name, down.name)
+            next = config.services.first { $0.name == down.name }
+        }
+        return found
+    }
+
+    private func listing(_ id: CheckID, _ check: CheckMachine) -> CheckListing {
+        CheckListing(
+            service: id.service, dependency: check.config.dependency, registered: registered[id] != nil,
+            config: registered[id]?.asked ?? check.config.told, result: check.result)
+    }
+}
