@@ -1,0 +1,239 @@
+/// Changes values in an `.env` file that several programs read.
+///
+/// A change is written only if every declared reader then reads the changed key as meant *and every other key exactly as
+/// before*; the readers' models are asked about the whole new file, not about the line. Where the value goes (the
+/// assignment that counts, as any of the readers sees it, or a new line at the end) and how it is quoted are tried in
+/// order until all agree. If nothing agrees the change is refused with the reader that stands in the way and what it
+/// would have read.
+package struct EnvEditor: Sendable {
+    package enum Change: Hashable, Sendable {
+        case set(key: String, value: [UInt8])
+        case remove(key: String)
+
+        package var key: String {
+            switch self {
+            case .set(let key, _), .remove(let key): key
+            }
+        }
+    }
+
+    /// A value over 128 KiB cannot be an environment variable at all (Linux MAX_ARG_STRLEN, which counts the key, the
+    /// `=` and a closing zero byte too).
+    package static let largestEntryBytes = 128 * 1024
+    /// The largest file that is read or written.
+    package static let largestFileBytes = 16 * 1024 * 1024
+    /// The longest key.
+    package static let longestKeyBytes = 256
+
+    /// Who reads the file; not empty.
+    package let readers: [Dialect]
+
+    /// An editor for a file with these readers; without any, `Dialect.unstated` is taken.
+    package init(readers: [Dialect]) {
+        self.readers = readers.isEmpty ? Dialect.unstated : readers
+    }
+
+    /// What each reader makes of `file`, in the order of `readers`.
+    package func readings(of file: [UInt8]) -> [Reading] {
+        readers.map { DialectReader.read(file, as: $0) }
+    }
+
+    /// `file` after `changes`, all or none.
+    package func apply(_ changes: [Change], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
+        guard file.count <= Self.largestFileBytes else { throw .fileTooLarge(bytes: file.count) }
+        var state = State(bytes: file, readings: readings(of: file))
+        for (reader, reading) in zip(readers, state.readings) {
+            if let failure = reading.failure {
+                throw .unreadable(reader: reader.name, line: Self.line(of: failure.offset, in: file), failure.reason)
+            }
+        }
+        for change in changes {
+            switch change {
+            case .set(let key, let value): state = try set(key, to: value, in: state)
+            case .remove(let key): state = try remove(key, in: state)
+            }
+        }
+        guard state.bytes.count <= Self.largestFileBytes else { throw .fileTooLarge(bytes: state.bytes.count) }
+        return state.bytes
+    }
+
+    /// A file and what its readers make of it.
+    private struct State {
+        var bytes: [UInt8]
+        var readings: [Reading]
+    }
+
+    // MARK: Setting
+
+    private func set(_ key: String, to value: [UInt8], in state: State) throws(EditRefusal) -> State {
+        try check(key, value)
+        if state.readings.allSatisfy({ $0.effective[key] == .text(value) }) { return state }
+        var nearest: EditRefusal?
+        for place in places(of: key, in: state) {
+            for quoting in Quoting.order(like: Array(state.bytes[place.raw])) {
+                guard quoting != .literal || mayStandLiterally(value), let written = quoting.write(value) else {
+                    continue
+                }
+                let bytes = place.filled(with: written, in: state.bytes)
+                let next = State(bytes: bytes, readings: readings(of: bytes))
+                guard let objection = objection(to: key, being: .text(value), before: state, after: next) else {
+                    return next
+                }
+                // Single quotes are what an operator expects, so that attempt's objection is the one to tell.
+                if nearest == nil || (quoting == .single && place.isLast) { nearest = objection }
+            }
+        }
+        throw nearest ?? .unwritable(key: key, reader: readers[0].name, wouldRead: nil)
+    }
+
+    /// Readers in JavaScript and Python trim and split at Unicode's blanks too, which the table does not follow: beyond
+    /// ASCII only readers without any quoting are trusted with bare text.
+    private func mayStandLiterally(_ value: [UInt8]) -> Bool {
+        value.allSatisfy { $0 < 0x80 } || readers.allSatisfy { $0.value.quotes.isEmpty }
+    }
+
+    private func check(_ key: String, _ value: [UInt8]) throws(EditRefusal) {
+        let name = Array(key.utf8)
+        guard !name.isEmpty, name.count <= Self.longestKeyBytes, name.allSatisfy(Self.keyBytes.contains) else {
+            throw .invalidKey(key: key, reader: nil)
+        }
+        for reader in readers {
+            let digitLeads = ByteSet.digits.contains(name[0]) && !reader.key.mayStartWithDigit
+            guard name.allSatisfy(reader.key.valid.contains), !digitLeads else {
+                throw .invalidKey(key: key, reader: reader.name)
+            }
+        }
+        let entryBytes = name.count + value.count + 2
+        guard entryBytes <= Self.largestEntryBytes else { throw .valueTooLarge(key: key, bytes: value.count) }
+        guard !value.contains(0) else { throw .zeroByte(key: key) }
+    }
+
+    /// What a key of ours may consist of; what a file already holds is another matter.
+    private static let keyBytes = ByteSet.wordBytes.union(".-")
+
+    /// Where a value can go: `raw` is replaced by `before`, the value and `after`.
+    private struct Place: Hashable {
+        var raw: Range<Int>
+        var before: [UInt8] = []
+        var after: [UInt8] = []
+        var isLast = false
+
+        func filled(with written: [UInt8], in bytes: [UInt8]) -> [UInt8] {
+            Array(bytes[..<raw.lowerBound]) + before + written + after + Array(bytes[raw.upperBound...])
+        }
+    }
+
+    /// The assignments that count to one reader or another, then a new line at the end.
+    private func places(of key: String, in state: State) -> [Place] {
+        var places: [Place] = []
+        for reading in state.readings {
+            guard let binding = reading.binding(of: key) else { continue }
+            let place = Place(raw: binding.raw)
+            if !places.contains(place) { places.append(place) }
+        }
+        let bytes = state.bytes
+        let crlf = [Byte.carriageReturn, Byte.newline]
+        let end = bytes.count..<bytes.count
+        let assignment = Array(key.utf8) + [Byte.equals]
+        let isCRLF =
+            bytes.indices.dropFirst().first { bytes[$0] == Byte.newline }
+            .map { bytes[$0 - 1] == Byte.carriageReturn } ?? false
+        for lineEnd in isCRLF ? [crlf, [Byte.newline]] : [[Byte.newline]] {
+            let closesLine = bytes.isEmpty || bytes.last == Byte.newline || bytes == Dialect.byteOrderMark
+            places.append(
+                Place(raw: end, before: (closesLine ? [] : lineEnd) + assignment, after: lineEnd, isLast: true))
+        }
+        return places
+    }
+
+    // MARK: Removing
+
+    /// Takes out every line that assigns `key` to any reader.
+    private func remove(_ key: String, in state: State) throws(EditRefusal) -> State {
+        var lines: [Range<Int>] = []
+        for reading in state.readings {
+            for binding in reading.bindings where binding.key == key {
+                lines.append(wholeLines(binding.statement, in: state.bytes))
+            }
+        }
+        guard !lines.isEmpty else { throw .unknownKey(key: key) }
+        var bytes: [UInt8] = []
+        var done = 0
+        for line in lines.sorted(by: { $0.lowerBound < $1.lowerBound }) where line.upperBound > done {
+            if line.lowerBound > done { bytes += state.bytes[done..<line.lowerBound] }
+            done = line.upperBound
+        }
+        bytes += state.bytes[done...]
+        let next = State(bytes: bytes, readings: readings(of: bytes))
+        if let objection = objection(to: key, being: nil, before: state, after: next) { throw objection }
+        return next
+    }
+
+    private func wholeLines(_ statement: Range<Int>, in bytes: [UInt8]) -> Range<Int> {
+        var lower = statement.lowerBound
+        while lower > 0, bytes[lower - 1] != Byte.newline, !bytes[..<lower].elementsEqual(Dialect.byteOrderMark) {
+            lower -= 1
+        }
+        var upper = statement.upperBound
+        while upper < bytes.count, bytes[upper] != Byte.newline { upper += 1 }
+        return lower..<min(upper + 1, bytes.count)
+    }
+
+    // MARK: Asking the readers
+
+    /// Why the change from `before` to `after` will not do: some reader would not read `key` as `meant`, or another key
+    /// otherwise than before.
+    private func objection(
+        to key: String, being meant: Reading.Value?, before: State, after: State
+    ) -> EditRefusal? {
+        for (reader, (old, new)) in zip(readers, zip(before.readings, after.readings)) {
+            if let failure = new.failure {
+                return .unwritable(key: key, reader: reader.name, wouldRead: "nothing: it \(failure.reason)")
+            }
+            var others = old.effective
+            var effective = new.effective
+            others[key] = nil
+            let found = effective.removeValue(forKey: key)
+            guard found == meant else {
+                return .unwritable(key: key, reader: reader.name, wouldRead: found.map(Self.shown))
+            }
+            guard effective == others else {
+                let changed =
+                    effective.first { others[$0.key] != $0.value }?.key
+                    ?? others.first { effective[$0.key] == nil }?.key
+                return .wouldChangeOther(key: key, reader: reader.name, other: changed ?? "")
+            }
+        }
+        return nil
+    }
+
+    private static func shown(_ value: Reading.Value) -> String {
+        switch value {
+        case .text(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .depends(let bytes): "what \(String(decoding: bytes, as: UTF8.self)) expands to"
+        }
+    }
+
+    /// The line, counted from 1, in which `offset` lies.
+    static func line(of offset: Int, in file: [UInt8]) -> Int {
+        file.prefix(offset).count { $0 == Byte.newline } + 1
+    }
+}
+
+/// Why the editor did not change a file. The file is untouched in every case.
+package enum EditRefusal: Error, Hashable, Sendable {
+    /// The key is none, or, where a reader is named, none to that reader.
+    case invalidKey(key: String, reader: String?)
+    /// A removal of what is not there.
+    case unknownKey(key: String)
+    case valueTooLarge(key: String, bytes: Int)
+    case fileTooLarge(bytes: Int)
+    /// No environment variable can hold a zero byte.
+    case zeroByte(key: String)
+    /// A reader refuses the file as it stands already.
+    case unreadable(reader: String, line: Int, _ reason: String)
+    /// No quoting that all readers read as meant; `reader` would read `wouldRead` (nil: not set at all).
+    case unwritable(key: String, reader: String, wouldRead: String?)
+    /// Every way to write the value would change another key to this reader.
+    case wouldChangeOther(key: String, reader: String, other: String)
+}

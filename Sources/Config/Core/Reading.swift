@@ -1,0 +1,42 @@
+/// What one reader makes of a file.
+package struct Reading: Hashable, Sendable {
+    /// Every assignment that takes effect, in the file's order. Of several with one key the last counts, in all dialects.
+    package var bindings: [Binding] = []
+    /// Why the reader refuses the file, if it does. What stands before is in `bindings` all the same.
+    package var failure: Failure?
+
+    /// One assignment.
+    package struct Binding: Hashable, Sendable {
+        /// The key, its bytes read as UTF-8 (what is not UTF-8 shows as U+FFFD).
+        package var key: String
+        package var value: Value
+        /// From the statement's first byte to the end of its last line, without the line end; offsets in the file.
+        package var statement: Range<Int>
+        /// The value as it stands in the file, quotes included.
+        package var raw: Range<Int>
+    }
+
+    package enum Value: Hashable, Sendable {
+        /// These bytes.
+        case text([UInt8])
+        /// Not what stands in the file (given here), but something that depends on the reader's environment.
+        case depends([UInt8])
+    }
+
+    package struct Failure: Hashable, Sendable {
+        /// Where in the file.
+        package var offset: Int
+        /// In words that follow "the reader …".
+        package var reason: String
+    }
+
+    /// The value of every key.
+    package var effective: [String: Value] {
+        Dictionary(bindings.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
+    }
+
+    /// The assignment of `key` that counts.
+    package func binding(of key: String) -> Binding? {
+        bindings.last { $0.key == key }
+    }
+}

@@ -1,0 +1,36 @@
+/// Stops a change that loses much of a file: the shape of the corruption that once took a private key (FACTS §1). What
+/// is lost on purpose is written with `force`.
+package enum ShrinkGuard {
+    /// More than this share of the keys, or of the bytes, is too much.
+    package static let largestLossPercent = 30
+    /// One short value in a small file is no loss worth a question: so many keys or bytes must be gone besides.
+    package static let smallestKeysGone = 2
+    package static let smallestBytesGone = 256
+
+    /// What a change would lose.
+    package struct Loss: Hashable, Sendable {
+        package var keysBefore: Int
+        package var keysAfter: Int
+        package var bytesBefore: Int
+        package var bytesAfter: Int
+    }
+
+    /// The loss from `old` to `new` where it is too much; nil where it is not. Keys are those that any of the editor's
+    /// readers sees.
+    package static func loss(from old: [UInt8], to new: [UInt8], editor: EnvEditor) -> Loss? {
+        let loss = Loss(
+            keysBefore: keys(of: old, editor), keysAfter: keys(of: new, editor), bytesBefore: old.count,
+            bytesAfter: new.count)
+        let keysGone = loss.keysBefore - loss.keysAfter
+        let bytesGone = loss.bytesBefore - loss.bytesAfter
+        let tooManyKeys = keysGone >= smallestKeysGone && keysGone * 100 > loss.keysBefore * largestLossPercent
+        let tooManyBytes = bytesGone >= smallestBytesGone && bytesGone * 100 > loss.bytesBefore * largestLossPercent
+        return tooManyKeys || tooManyBytes ? loss : nil
+    }
+
+    private static func keys(of file: [UInt8], _ editor: EnvEditor) -> Int {
+        editor.readings(of: file).reduce(into: Set<String>()) { keys, reading in
+            keys.formUnion(reading.bindings.map(\.key))
+        }.count
+    }
+}
