@@ -10,6 +10,7 @@ import suite
 TITLE = "the journal's story"
 RUNS = 1
 REST_S = 300
+BRIEF = {"REST_S": 60}
 LINES_A_MINUTE = 1
 CATALOG = "/usr/lib/systemd/catalog/mainstay.catalog"
 STORY = ("incidentOpened", "evidenceCollected", "actionTaken", "validated", "incidentClosed")
