@@ -63,7 +63,7 @@ class Faults {
     return null;
   }
 
-  /** A log storm: millions of write calls and nobody served. The file is written round, so that it stays under 1 MiB. */
+  /** A log storm: millions of write calls and nobody served. The file is written round, so it stays under 1 MiB. */
   logForEver() {
     const line = Buffer.from('gateway: something is wrong, trying again\n');
     const lines = Math.floor(mebibyte / line.length);
@@ -84,8 +84,8 @@ class Faults {
   leak(mebibytesPerSecond) {
     clearInterval(this.leakTimer);
     const ticksPerSecond = 10;
-    const doubles = (mebibytesPerSecond * mebibyte) / 8 / ticksPerSecond;
-    this.leakTimer = setInterval(() => this.leaked.push(new Array(Math.round(doubles)).fill(0.5)), 1000 / ticksPerSecond);
+    const doubles = Math.round((mebibytesPerSecond * mebibyte) / 8 / ticksPerSecond);
+    this.leakTimer = setInterval(() => this.leaked.push(new Array(doubles).fill(0.5)), 1000 / ticksPerSecond);
   }
 
   openFiles(filesPerSecond) {

@@ -1,7 +1,7 @@
 'use strict';
 // The reference gateway: the service that Mainstay guards in every test that needs a real one.
 //
-//   GET  /health         200 while the event loop turns: the liveness probe. Says how the database and cache were last seen.
+//   GET  /health         200 while the event loop turns: the liveness probe. Tells how database and cache were last seen.
 //   GET  /ready          200 while the database and the cache answer, otherwise 503.
 //   GET  /work?ms=N      N ms of CPU, one cache look-up, one query.
 //   GET  /metrics        Prometheus text.

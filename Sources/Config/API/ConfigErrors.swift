@@ -1,0 +1,219 @@
+package import Wire
+
+/// configd's own refusals, codes from 1000. `unknownService` and the socket's own stand in Wire. After each of them the
+/// file is what it was, but for `durabilityUnknown`, which says so.
+package enum ConfigErrors {
+    // MARK: What was asked for is not there
+
+    /// The service has no such file, or several and none was named.
+    package static func unknownFile(service: String, file: String?, known: [String]) -> RPCError {
+        let message =
+            if let file { "\(service) has no file \(file)" } else if known.isEmpty {
+                "\(service) has no configuration file"
+            } else { "\(service) has \(known.count) files, and the call names none" }
+        return RPCError(
+            code: 1001, name: "unknownFile", message: message,
+            remedy: "Files are declared under `config.files` in the service's settings; name one as `file`",
+            details: ["known": .array(known.map { .string($0) })])
+    }
+
+    /// The file sets no such key.
+    package static func unknownKey(_ key: String) -> RPCError {
+        RPCError(
+            code: 1002, name: "unknownKey", message: "the file sets no key \"\(key)\"",
+            remedy: "`get` without keys lists all", details: ["key": .string(key)])
+    }
+
+    /// No such version is kept.
+    package static func unknownVersion(_ version: Int64, newest: Int64) -> RPCError {
+        RPCError(
+            code: 1003, name: "unknownVersion", message: "version \(version) is not kept; the newest is \(newest)",
+            remedy: "`history` lists the versions",
+            details: ["version": .integer(version), "newest": .integer(newest)])
+    }
+
+    /// `rollback` without a version where there is no earlier one.
+    package static func nothingToRollBack(version: Int64) -> RPCError {
+        RPCError(
+            code: 1004, name: "nothingToRollBack", message: "there is no version before \(version)",
+            remedy: "Name a version, or make a change first", details: ["version": .integer(version)])
+    }
+
+    // MARK: The change will not do
+
+    /// Compare and swap: another version is in force.
+    package static func versionConflict(expected: Int64, found: Int64) -> RPCError {
+        RPCError(
+            code: 1010, name: "versionConflict",
+            message: "version \(found) is in force, the change expects \(expected)",
+            remedy: "Read the file again, and repeat the change on what it says now",
+            details: ["expected": .integer(expected), "found": .integer(found)])
+    }
+
+    /// No name of a variable, or none to a declared reader.
+    package static func invalidKey(_ key: String, reader: String?) -> RPCError {
+        var details: JSONObject = ["key": .string(key)]
+        details["reader"] = reader.map { .string($0) }
+        let message =
+            if let reader { "\(reader) takes no key \"\(key)\"" } else { "\"\(key)\" is no name of a variable" }
+        return RPCError(
+            code: 1011, name: "invalidKey", message: message,
+            remedy:
+                "Use letters, digits and _, not a digit first; dots and dashes where every declared reader takes them",
+            details: details)
+    }
+
+    /// The value cannot be an environment variable.
+    package static func valueTooLarge(_ key: String, bytes: Int64, limit: Int64) -> RPCError {
+        RPCError(
+            code: 1012, name: "valueTooLarge",
+            message: "the value of \(key) has \(bytes) bytes; an environment variable holds \(limit) with its name",
+            remedy: "Put it into a file of its own and let the variable name that file",
+            details: ["key": .string(key), "bytes": .integer(bytes), "limit": .integer(limit)])
+    }
+
+    /// The file is, or would become, too large.
+    package static func fileTooLarge(bytes: Int64, limit: Int64) -> RPCError {
+        RPCError(
+            code: 1013, name: "fileTooLarge", message: "the file has \(bytes) bytes, the limit is \(limit)",
+            remedy: "An .env file holds settings; keep data elsewhere",
+            details: ["bytes": .integer(bytes), "limit": .integer(limit)])
+    }
+
+    /// A zero byte in a value.
+    package static func zeroByte(_ key: String) -> RPCError {
+        RPCError(
+            code: 1014, name: "zeroByte", message: "the value of \(key) holds a zero byte",
+            remedy: "No environment variable can; encode the value", details: ["key": .string(key)])
+    }
+
+    /// A declared reader refuses the file as it stands.
+    package static func unreadable(reader: String, line: Int64, reason: String) -> RPCError {
+        RPCError(
+            code: 1015, name: "unreadable", message: "\(reader) refuses line \(line) of the file: it \(reason)",
+            remedy: "Mend that line by hand; configd takes the change over",
+            details: ["reader": .string(reader), "line": .integer(line)])
+    }
+
+    /// No quoting makes every declared reader read the value as meant.
+    package static func unwritable(key: String, reader: String, wouldRead: String?) -> RPCError {
+        var details: JSONObject = ["key": .string(key), "reader": .string(reader)]
+        details["wouldRead"] = wouldRead.map { .string($0) }
+        return RPCError(
+            code: 1016, name: "unwritable",
+            message: "no quoting of \(key) is read as meant by all readers; \(reader) would read otherwise",
+            remedy: "Encode the value (base64), put it into a file of its own, or declare fewer readers",
+            details: details)
+    }
+
+    /// However the change is written, a reader would read another key otherwise.
+    package static func wouldChangeOther(key: String, reader: String, other: String) -> RPCError {
+        RPCError(
+            code: 1017, name: "wouldChangeOther",
+            message: "with \(key) changed, \(reader) would read \(other) otherwise than before",
+            remedy: "A quote before it is probably left open: `validate` shows what readers make of the file",
+            details: ["key": .string(key), "reader": .string(reader), "other": .string(other)])
+    }
+
+    /// Much of the file would go.
+    package static func shrinkRefused(
+        keysBefore: Int64, keysAfter: Int64, bytesBefore: Int64, bytesAfter: Int64, limitPercent: Double
+    ) -> RPCError {
+        RPCError(
+            code: 1018, name: "shrinkRefused",
+            message: "the change leaves \(keysAfter) of \(keysBefore) keys and \(bytesAfter) of \(bytesBefore) bytes",
+            remedy: "Say `force` if that is meant",
+            details: [
+                "keysBefore": .integer(keysBefore), "keysAfter": .integer(keysAfter),
+                "bytesBefore": .integer(bytesBefore), "bytesAfter": .integer(bytesAfter),
+                "limitPercent": .number(limitPercent),
+            ])
+    }
+
+    // MARK: The file or its disk will not do
+
+    /// The declared file is not there.
+    package static func fileMissing(_ path: String) -> RPCError {
+        RPCError(
+            code: 1030, name: "fileMissing", message: "\(path) is not there",
+            remedy: "Create it with its owner and mode, or bring the last version back with `rollback` and its number",
+            details: ["path": .string(path)])
+    }
+
+    /// A symbolic link, a device, a folder, or a file with a second name.
+    package static func notPlainFile(_ path: String, found: String) -> RPCError {
+        RPCError(
+            code: 1031, name: "notPlainFile", message: "\(path) is \(found), not a file with one name",
+            remedy: "Declare the real file's path, and give it one name", details: ["path": .string(path)])
+    }
+
+    /// Mounted over: a rename cannot replace it, and writing in place is what corrupts files.
+    package static func mountPoint(_ path: String) -> RPCError {
+        RPCError(
+            code: 1032, name: "mountPoint", message: "\(path) is mounted over, so it cannot be replaced in one step",
+            remedy: "Mount its folder instead of the file", details: ["path": .string(path)])
+    }
+
+    /// The disk or a quota is full.
+    package static func noSpace(_ path: String) -> RPCError {
+        RPCError(
+            code: 1033, name: "noSpace", message: "no space to write beside \(path)",
+            remedy: "Free space on that file system", details: ["path": .string(path)])
+    }
+
+    /// The file system is read-only.
+    package static func readOnly(_ path: String) -> RPCError {
+        RPCError(
+            code: 1034, name: "readOnly", message: "the file system of \(path) is read-only",
+            remedy: "Mount it writable; under systemd add its folder to ReadWritePaths= of mainstay-configd.service",
+            details: ["path": .string(path)])
+    }
+
+    /// configd may not read or write there.
+    package static func notPermitted(_ path: String, step: String) -> RPCError {
+        RPCError(
+            code: 1035, name: "notPermitted", message: "configd may not \(step) \(path)",
+            remedy: "Start it from its unit, which grants what that takes, or mend the folder's permissions",
+            details: ["path": .string(path)])
+    }
+
+    /// Another owner than its versions record: somebody may have put a file of their own there.
+    package static func ownerChanged(_ path: String, expected: Int64, found: Int64) -> RPCError {
+        RPCError(
+            code: 1036, name: "ownerChanged",
+            message: "\(path) belongs to uid \(found), its versions to uid \(expected)",
+            remedy: "If that is meant, say `force`; otherwise give it back with chown",
+            details: ["path": .string(path), "expected": .integer(expected), "found": .integer(found)])
+    }
+
+    /// A step on the disk failed otherwise.
+    package static func diskFailed(_ path: String, step: String, why: String) -> RPCError {
+        RPCError(
+            code: 1037, name: "diskFailed", message: "could not \(step) \(path): \(why)",
+            remedy: "Look at the kernel's log; the file is what it was", details: ["path": .string(path)])
+    }
+
+    /// The file was replaced, but the disk did not confirm it: it may be the old one after a power cut.
+    package static func durabilityUnknown(_ path: String, why: String) -> RPCError {
+        RPCError(
+            code: 1038, name: "durabilityUnknown",
+            message: "\(path) holds the change, but the disk did not confirm it: \(why)",
+            remedy: "Look at the kernel's log; after a crash configd finds by itself which version is in force",
+            details: ["path": .string(path)])
+    }
+
+    /// The store of versions does not work, so nothing is written: a change that cannot be taken back is none.
+    package static func versionsUnavailable(_ why: String, remedy: String) -> RPCError {
+        RPCError(
+            code: 1040, name: "versionsUnavailable", message: "the store of versions does not work: \(why)",
+            remedy: remedy)
+    }
+
+    /// A kept version's content is not what its checksum says.
+    package static func versionDamaged(_ version: Int64) -> RPCError {
+        RPCError(
+            code: 1041, name: "versionDamaged", message: "the content kept of version \(version) is damaged",
+            remedy: "Bring back another version; look at the disk of /var/lib/mainstay",
+            details: ["version": .integer(version)])
+    }
+}

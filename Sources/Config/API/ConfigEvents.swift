@@ -1,0 +1,64 @@
+package import Wire
+
+/// The names of the events that configd's `subscribe` streams. All carry a `ConfigApplied`.
+package enum ConfigEvents {
+    /// A new version is in force and durable.
+    package static let applied = "applied"
+    /// An earlier version's content is in force again; comes after no `applied` of its own.
+    package static let rolledBack = "rolledBack"
+    /// A change by someone else was found and taken over as a version.
+    package static let adopted = "adopted"
+}
+
+/// A version that came into force. No value is in it: whoever may see values calls `get`.
+package struct ConfigApplied: WireObject {
+    package var service: String
+    package var file: String
+    package var version: Int64
+    package var previous: Int64?
+    package var origin: ConfigOrigin
+    /// The version that was brought back (`rolledBack`).
+    package var restored: Int64?
+    package var keys: [String]
+    package var authorUID: Int64?
+    package var reason: String
+
+    package init(
+        service: String, file: String, version: Int64, previous: Int64?, origin: ConfigOrigin, restored: Int64?,
+        keys: [String], authorUID: Int64?, reason: String
+    ) {
+        self.service = service
+        self.file = file
+        self.version = version
+        self.previous = previous
+        self.origin = origin
+        self.restored = restored
+        self.keys = keys
+        self.authorUID = authorUID
+        self.reason = reason
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        service = try fields.value("service")
+        file = try fields.value("file")
+        version = try fields.value("version")
+        previous = try fields.optional("previous")
+        origin = try fields.value("origin")
+        restored = try fields.optional("restored")
+        keys = try fields.value("keys")
+        authorUID = try fields.optional("authorUID")
+        reason = try fields.value("reason")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("service", service)
+        object.member("file", file)
+        object.member("version", version)
+        object.member("previous", previous)
+        object.member("origin", origin)
+        object.member("restored", restored)
+        object.member("keys", keys)
+        object.member("authorUID", authorUID)
+        object.member("reason", reason)
+    }
+}

@@ -1,0 +1,414 @@
+package import Wire
+
+// The methods of configd's socket. `status`, `metrics`, `subscribe` and `rpc.discover` are common to all daemons (Wire).
+// What a reader may see: values of a file that is not world-readable need the class *act*; everyone who may read gets key
+// names and fingerprints.
+
+/// configd's methods.
+package enum Config {
+    /// `get`: the keys of a file as it stands now, or of one of its versions.
+    package enum Get: RPCMethod {
+        package static let name = "get"
+        package static let access = Access.read
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            /// Only these keys; all where nil.
+            package var keys: [String]?
+
+            package init(target: ConfigFile, keys: [String]? = nil) {
+                self.target = target
+                self.keys = keys
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                keys = try fields.optional("keys")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("keys", keys)
+            }
+        }
+
+        package typealias Reply = Entries
+    }
+
+    /// `show`: what a version was and held.
+    package enum Show: RPCMethod {
+        package static let name = "show"
+        package static let access = Access.read
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            package var version: Int64
+
+            package init(target: ConfigFile, version: Int64) {
+                self.target = target
+                self.version = version
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                version = try fields.value("version")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("version", version)
+            }
+        }
+
+        package typealias Reply = Entries
+    }
+
+    /// What `get` and `show` answer.
+    package struct Entries: WireObject {
+        package var service: String
+        package var file: String
+        package var version: ConfigVersion
+        /// In the file's order.
+        package var entries: [ConfigEntry]
+        /// True where the file is not world-readable and the caller may not see its values.
+        package var hidden: Bool
+
+        package init(service: String, file: String, version: ConfigVersion, entries: [ConfigEntry], hidden: Bool) {
+            self.service = service
+            self.file = file
+            self.version = version
+            self.entries = entries
+            self.hidden = hidden
+        }
+
+        package init(from fields: inout Fields) throws(WireError) {
+            service = try fields.value("service")
+            file = try fields.value("file")
+            version = try fields.value("version")
+            entries = try fields.value("entries")
+            hidden = try fields.value("hidden")
+        }
+
+        package func write(to object: inout ObjectWriter) {
+            object.member("service", service)
+            object.member("file", file)
+            object.member("version", version)
+            object.member("entries", entries)
+            object.member("hidden", hidden)
+        }
+    }
+
+    /// `set`: changes values and removes keys, all or none.
+    package enum Set: RPCMethod {
+        package static let name = "set"
+        package static let access = Access.act
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            package var values: [String: ConfigValue]
+            /// Keys whose every line goes.
+            package var remove: [String]
+            /// Only if this is the version in force: compare and swap.
+            package var ifVersion: Int64?
+            package var reason: String
+            /// Also where much of the file goes with it.
+            package var force: Bool
+            /// Answer as if, and write nothing.
+            package var dryRun: Bool
+
+            package init(
+                target: ConfigFile, values: [String: ConfigValue], remove: [String] = [], ifVersion: Int64? = nil,
+                reason: String = "", force: Bool = false, dryRun: Bool = false
+            ) {
+                self.target = target
+                self.values = values
+                self.remove = remove
+                self.ifVersion = ifVersion
+                self.reason = reason
+                self.force = force
+                self.dryRun = dryRun
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                values = try fields.value("values", or: [:])
+                remove = try fields.value("remove", or: [])
+                ifVersion = try fields.optional("ifVersion")
+                reason = try fields.value("reason", or: "")
+                force = try fields.value("force", or: false)
+                dryRun = try fields.value("dryRun", or: false)
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("values", values)
+                object.member("remove", remove)
+                object.member("ifVersion", ifVersion)
+                object.member("reason", reason)
+                object.member("force", force)
+                object.member("dryRun", dryRun)
+            }
+        }
+
+        package typealias Reply = Outcome
+    }
+
+    /// What `set` and `rollback` answer, once the version is durable.
+    package struct Outcome: WireObject {
+        package var service: String
+        package var file: String
+        /// The version in force now.
+        package var version: Int64
+        /// The one before, where this call made a new one.
+        package var previous: Int64?
+        /// The keys that changed, sorted; empty where the file already said all of it.
+        package var keys: [String]
+        package var dryRun: Bool
+
+        package init(
+            service: String, file: String, version: Int64, previous: Int64?, keys: [String], dryRun: Bool
+        ) {
+            self.service = service
+            self.file = file
+            self.version = version
+            self.previous = previous
+            self.keys = keys
+            self.dryRun = dryRun
+        }
+
+        package init(from fields: inout Fields) throws(WireError) {
+            service = try fields.value("service")
+            file = try fields.value("file")
+            version = try fields.value("version")
+            previous = try fields.optional("previous")
+            keys = try fields.value("keys")
+            dryRun = try fields.value("dryRun", or: false)
+        }
+
+        package func write(to object: inout ObjectWriter) {
+            object.member("service", service)
+            object.member("file", file)
+            object.member("version", version)
+            object.member("previous", previous)
+            object.member("keys", keys)
+            object.member("dryRun", dryRun)
+        }
+    }
+
+    /// `validate`: what a change would meet, and what the file's readers make of it as it stands. Writes nothing.
+    package enum Validate: RPCMethod {
+        package static let name = "validate"
+        package static let access = Access.read
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            package var values: [String: ConfigValue]
+            package var remove: [String]
+
+            package init(target: ConfigFile, values: [String: ConfigValue] = [:], remove: [String] = []) {
+                self.target = target
+                self.values = values
+                self.remove = remove
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                values = try fields.value("values", or: [:])
+                remove = try fields.value("remove", or: [])
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("values", values)
+                object.member("remove", remove)
+            }
+        }
+
+        package struct Reply: WireObject {
+            /// No finding is an error.
+            package var valid: Bool
+            package var findings: [ConfigFinding]
+            /// The readers that were asked.
+            package var readers: [String]
+
+            package init(valid: Bool, findings: [ConfigFinding], readers: [String]) {
+                self.valid = valid
+                self.findings = findings
+                self.readers = readers
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                valid = try fields.value("valid")
+                findings = try fields.value("findings")
+                readers = try fields.value("readers")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                object.member("valid", valid)
+                object.member("findings", findings)
+                object.member("readers", readers)
+            }
+        }
+    }
+
+    /// `history`: the versions, the newest first.
+    package enum History: RPCMethod {
+        package static let name = "history"
+        package static let access = Access.read
+        /// The most that one answer holds.
+        package static let largestLimit: Int64 = 1000
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            /// At most so many (1 to 1,000).
+            package var limit: Int64
+            /// Where the page before ended, from its `next`.
+            package var cursor: Int64?
+
+            package init(target: ConfigFile, limit: Int64 = 50, cursor: Int64? = nil) {
+                self.target = target
+                self.limit = limit
+                self.cursor = cursor
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                limit = try fields.value("limit", or: 50)
+                guard (1...largestLimit).contains(limit) else {
+                    throw WireError(place: "limit", problem: "expected 1 to \(largestLimit), found \(limit)")
+                }
+                cursor = try fields.optional("cursor")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("limit", limit)
+                object.member("cursor", cursor)
+            }
+        }
+
+        package struct Reply: WireObject {
+            package var service: String
+            package var file: String
+            package var versions: [ConfigVersion]
+            /// The cursor of the next page; nil at the end.
+            package var next: Int64?
+
+            package init(service: String, file: String, versions: [ConfigVersion], next: Int64?) {
+                self.service = service
+                self.file = file
+                self.versions = versions
+                self.next = next
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                service = try fields.value("service")
+                file = try fields.value("file")
+                versions = try fields.value("versions")
+                next = try fields.optional("next")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                object.member("service", service)
+                object.member("file", file)
+                object.member("versions", versions)
+                object.member("next", next)
+            }
+        }
+    }
+
+    /// `rollback`: makes a new version with the content of an earlier one.
+    package enum Rollback: RPCMethod {
+        package static let name = "rollback"
+        package static let access = Access.act
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            /// The version to bring back; the one before the one in force where nil.
+            package var version: Int64?
+            package var ifVersion: Int64?
+            package var reason: String
+
+            package init(
+                target: ConfigFile, version: Int64? = nil, ifVersion: Int64? = nil, reason: String = ""
+            ) {
+                self.target = target
+                self.version = version
+                self.ifVersion = ifVersion
+                self.reason = reason
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                version = try fields.optional("version")
+                ifVersion = try fields.optional("ifVersion")
+                reason = try fields.value("reason", or: "")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("version", version)
+                object.member("ifVersion", ifVersion)
+                object.member("reason", reason)
+            }
+        }
+
+        package typealias Reply = Outcome
+    }
+
+    /// `state`: the seed's ConfigurationState.
+    package enum State: RPCMethod {
+        package static let name = "state"
+        package static let access = Access.read
+        package typealias Params = ConfigFile
+
+        package struct Reply: WireObject {
+            package var version: String
+            /// When the version was applied, in milliseconds since 1970.
+            package var timestamp: Int64
+            /// Nil where the caller may not see values.
+            package var environment: [String: ConfigValue]?
+            /// Sorted.
+            package var keys: [String]
+            /// Typed keys beside the environment; none yet.
+            package var featureFlags: [String: Bool]
+            /// SHA-256 of the file where the caller may see its values, its fingerprint otherwise.
+            package var checksum: String
+            /// The version that `rollback` brings back.
+            package var backup: String?
+
+            package init(
+                version: String, timestamp: Int64, environment: [String: ConfigValue]?, keys: [String],
+                featureFlags: [String: Bool], checksum: String, backup: String?
+            ) {
+                self.version = version
+                self.timestamp = timestamp
+                self.environment = environment
+                self.keys = keys
+                self.featureFlags = featureFlags
+                self.checksum = checksum
+                self.backup = backup
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                version = try fields.value("version")
+                timestamp = try fields.value("timestamp")
+                environment = try fields.optional("environment")
+                keys = try fields.value("keys")
+                featureFlags = try fields.value("featureFlags")
+                checksum = try fields.value("checksum")
+                backup = try fields.optional("backup")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                object.member("version", version)
+                object.member("timestamp", timestamp)
+                object.member("environment", environment)
+                object.member("keys", keys)
+                object.member("featureFlags", featureFlags)
+                object.member("checksum", checksum)
+                object.member("backup", backup)
+            }
+        }
+    }
+}

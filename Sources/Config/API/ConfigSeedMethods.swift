@@ -1,0 +1,83 @@
+package import Wire
+
+// The seed's names, with its fields, for the methods of `Config`. `rollbackConfig` takes what `rollback` takes and is
+// registered as its second name.
+
+extension Config {
+    /// The second name of `rollback`.
+    package static let rollbackConfigName = "rollbackConfig"
+
+    /// `updateConfig(changes)`: as `set`, in the seed's words.
+    package enum UpdateConfig: RPCMethod {
+        package static let name = "updateConfig"
+        package static let access = Access.act
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            package var changes: Changes
+
+            package init(target: ConfigFile, changes: Changes) {
+                self.target = target
+                self.changes = changes
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                changes = try fields.value("changes")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("changes", changes)
+            }
+        }
+
+        package typealias Reply = Outcome
+    }
+
+    /// `validateConfig(config)`: as `validate`, in the seed's words.
+    package enum ValidateConfig: RPCMethod {
+        package static let name = "validateConfig"
+        package static let access = Access.read
+
+        package struct Params: WireObject {
+            package var target: ConfigFile
+            package var config: Changes
+
+            package init(target: ConfigFile, config: Changes) {
+                self.target = target
+                self.config = config
+            }
+
+            package init(from fields: inout Fields) throws(WireError) {
+                target = try ConfigFile(from: &fields)
+                config = try fields.value("config")
+            }
+
+            package func write(to object: inout ObjectWriter) {
+                target.write(to: &object)
+                object.member("config", config)
+            }
+        }
+
+        package typealias Reply = Validate.Reply
+    }
+
+    /// The seed's ConfigChanges, as far as it is served: `featureFlags` and `chaosConfig` are refused as unknown
+    /// parameters until they are.
+    package struct Changes: WireObject {
+        package var environmentVars: [String: ConfigValue]
+
+        package init(environmentVars: [String: ConfigValue]) {
+            self.environmentVars = environmentVars
+        }
+
+        package init(from fields: inout Fields) throws(WireError) {
+            environmentVars = try fields.value("environmentVars")
+        }
+
+        package func write(to object: inout ObjectWriter) {
+            object.member("environmentVars", environmentVars)
+        }
+    }
+}

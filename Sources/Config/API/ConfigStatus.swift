@@ -1,0 +1,76 @@
+package import Wire
+
+/// configd's own part of `status`.
+package struct ConfigStatus: WireObject {
+    package var files: [ConfigFileStatus]
+
+    package init(files: [ConfigFileStatus]) {
+        self.files = files
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        files = try fields.value("files")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("files", files)
+    }
+}
+
+/// One file as configd last saw it.
+package struct ConfigFileStatus: WireObject {
+    package enum Condition: String, WireValue, CaseIterable {
+        /// Not looked at since the start.
+        case unknown
+        /// It is its newest version, byte for byte.
+        case whole
+        /// It is gone; `rollback` brings it back.
+        case missing
+        /// It cannot be read or kept; `problem` says why.
+        case troubled
+    }
+
+    package var service: String
+    package var file: String
+    package var condition: Condition
+    /// The newest version; 0 where there is none.
+    package var version: Int64
+    /// When it was applied, in milliseconds since 1970; 0 where there is none.
+    package var atMs: Int64
+    package var readers: [String]
+    /// What is wrong, and what to do.
+    package var problem: String?
+
+    package init(
+        service: String, file: String, condition: Condition, version: Int64, atMs: Int64, readers: [String],
+        problem: String? = nil
+    ) {
+        self.service = service
+        self.file = file
+        self.condition = condition
+        self.version = version
+        self.atMs = atMs
+        self.readers = readers
+        self.problem = problem
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        service = try fields.value("service")
+        file = try fields.value("file")
+        condition = try fields.value("condition")
+        version = try fields.value("version")
+        atMs = try fields.value("atMs")
+        readers = try fields.value("readers")
+        problem = try fields.optional("problem")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("service", service)
+        object.member("file", file)
+        object.member("condition", condition)
+        object.member("version", version)
+        object.member("atMs", atMs)
+        object.member("readers", readers)
+        object.member("problem", problem)
+    }
+}
