@@ -24,16 +24,22 @@ package struct HealthMachine: Sendable {
     private var registered: [CheckID: RegisteredCheck] = [:]
     private var alerts: AlertBook
     private var incidents = IncidentBook()
+    private var keptAt: Instant
+    /// Events taken in the machine's life: what proves that it makes progress.
+    package private(set) var eventsTaken: UInt64 = 0
 
     /// How many checks may be registered over the socket, in all.
     package static let registeredLimit = 1000
     /// The name under which healthd raises its own alerts.
     package static let source = "healthd"
+    /// How often the time at which a service was last healthy is kept, while it is healthy.
+    package static let keepInterval = Duration.seconds(60)
 
     /// A machine that has begun nothing yet; `started` begins.
     package init(config: HealthConfig, kept: KeptHealth = KeptHealth(), now: Moment, random: SeededRandom) {
         self.config = config
         self.random = random
+        keptAt = now.instant
         alerts = AlertBook(kept: kept.alerts)
         for service in kept.services { services[service.service] = ServiceState(kept: service, now: now) }
         for check in kept.registered { registered[CheckID(service: check.service, name: check.asked.name)] = check }
@@ -51,9 +57,20 @@ package struct HealthMachine: Sendable {
         settingsChanged(to: config, now: now)
     }
 
+    /// The daemon's tick, at any interval.
+    package mutating func ticked(now: Moment) -> [HealthAction] {
+        eventsTaken += 1
+        guard now.instant - keptAt >= Self.keepInterval else { return [] }
+        keptAt = now.instant
+        return serviceNames.compactMap { name in
+            services[name].flatMap { $0.status == .healthy ? .keepService($0.kept(as: name, now: now)) : nil }
+        }
+    }
+
     /// New settings are in force. A check whose configuration stays the same goes on undisturbed; one that changed is a new one,
     /// of which nothing is known yet.
     package mutating func settingsChanged(to new: HealthConfig, now: Moment) -> [HealthAction] {
+        eventsTaken += 1
         config = new
         var wanted: [CheckID: CheckConfig] = [:]
         needers = [:]
@@ -126,6 +143,7 @@ package struct HealthMachine: Sendable {
     package mutating func peerRaised(
         _ raise: Raise.Params, source: String, now: Moment
     ) throws(RPCError) -> (reply: Raise.Reply, actions: [HealthAction]) {
+        eventsTaken += 1
         _ = try service(raise.service)
         guard !raise.resolved else {
             let ended = alerts.ended(service: raise.service, kind: raise.kind, now: now)
@@ -172,6 +190,7 @@ package struct HealthMachine: Sendable {
         _ id: CheckID, now: Moment,
         _ event: (inout CheckMachine, inout HealthIDs, inout SeededRandom) -> [CheckMachine.Action]
     ) -> [HealthAction] {
+        eventsTaken += 1
         guard var check = checks[id] else { return [] }
         let wanted = event(&check, &ids, &random)
         checks[id] = check
@@ -455,6 +474,16 @@ extension HealthMachine {
     package func mayRemove(_ id: CheckID) throws(RPCError) {
         _ = try service(id.service)
         guard registered[id] != nil else { throw HealthErrors.unknownCheck(service: id.service, check: id.name) }
+    }
+
+    /// Every check, sorted.
+    package var checkIDs: [CheckID] {
+        checks.keys.sorted()
+    }
+
+    /// Where a check stands; nil where there is none of that name.
+    package func result(of id: CheckID) -> CheckResult? {
+        checks[id]?.result
     }
 
     // MARK: Parts of answers

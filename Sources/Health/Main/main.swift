@@ -1,1 +1,4 @@
-print("placeholder")
+import HealthDaemon
+import Runtime
+
+StartUp.run(Healthd.self)
