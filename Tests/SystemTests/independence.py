@@ -1,4 +1,4 @@
-"""Must show 3: I1-I18 of ACCEPTANCE. Each daemon is broken in turn while the gateway hangs; and what operators do stays
+"""Must show 3: I1-I18 of ACCEPTANCE. Each daemon is broken in turn while the gateway hangs; an operator's acts are left alone.
 theirs."""
 
 import os

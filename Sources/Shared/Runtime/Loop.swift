@@ -57,6 +57,7 @@ import NIOPosix
 package struct LoopTimer: Sendable {
     fileprivate let scheduled: Scheduled<Void>
 
+    /// Without effect once it has fired.
     package func cancel() { scheduled.cancel() }
 }
 
@@ -64,5 +65,6 @@ package struct LoopTimer: Sendable {
 package struct LoopRepeat: Sendable {
     fileprivate let task: RepeatedTask
 
+    /// It fires no more; without effect the second time.
     package func cancel() { task.cancel() }
 }

@@ -42,6 +42,7 @@ package struct ConnectionSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// configd alone.
 package struct ConfigdSettings: Hashable, Sendable {
     /// The user that configd runs as: the others know it as a peer by its uid.
     package var user = "mainstay-configd"
@@ -51,6 +52,7 @@ package struct ConfigdSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// metricsd alone.
 package struct MetricsdSettings: Hashable, Sendable {
     package var user = "mainstay-metricsd"
     /// How often system, process and peers are sampled.
@@ -74,6 +76,7 @@ package struct RetentionSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// healthd alone.
 package struct HealthdSettings: Hashable, Sendable {
     package var user = "mainstay-healthd"
     /// How long the history of results and status changes stays.
@@ -86,6 +89,7 @@ package struct HealthdSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// watchdogd alone.
 package struct WatchdogdSettings: Hashable, Sendable {
     /// The user that watchdogd runs as: restarting a unit needs uid 0.
     package var user = "root"

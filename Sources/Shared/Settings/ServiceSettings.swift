@@ -26,6 +26,7 @@ package struct ServiceSettings: Hashable, Sendable {
 
 /// watchdogd's own probe and how its answers are judged.
 package struct LivenessSettings: Hashable, Sendable {
+    /// What is asked.
     package enum Probe: Hashable, Sendable {
         /// GET; a status of 200 to 399 is good. The host is an address or `localhost`.
         case http(HTTPEndpoint)
@@ -68,7 +69,9 @@ package struct LimitsSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// One bound: over it for `holds` without a break leads to `action`.
 package struct LimitSettings: Hashable, Sendable {
+    /// A share or a figure.
     package enum Bound: Hashable, Sendable {
         /// In per cent of what the limit's own comment names.
         case percent(Double)
@@ -76,6 +79,7 @@ package struct LimitSettings: Hashable, Sendable {
         case absolute(Int64)
     }
 
+    /// What a broken bound leads to.
     package enum Action: String, Hashable, Sendable, CaseIterable {
         /// An event and an alert, nothing else.
         case alert
@@ -153,6 +157,7 @@ package enum CheckProbe: Hashable, Sendable {
     case command(CommandSettings)
 }
 
+/// A GET and what its answer must be.
 package struct HTTPCheckSettings: Hashable, Sendable {
     package var endpoint: HTTPEndpoint
     /// Statuses that are good.
@@ -178,6 +183,7 @@ package struct CommandSettings: Hashable, Sendable {
     }
 }
 
+/// One of healthd's checks: what is asked, how often, and when an answer counts.
 package struct CheckSettings: Hashable, Sendable {
     package var name: String
     package var probe: CheckProbe
@@ -200,6 +206,7 @@ package struct CheckSettings: Hashable, Sendable {
 
 /// Another service that this one needs, with the check that tells of it.
 package struct DependencySettings: Hashable, Sendable {
+    /// What the dependency is to the service, as people and the seed's health status call it.
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         case database, cache, service, other
     }
@@ -224,6 +231,7 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// One `.env` file.
 package struct EnvFileSettings: Hashable, Sendable {
     /// Who reads the file. No two of them read every line alike, so configd writes what all that are named read the same.
     package enum Reader: String, Hashable, Sendable, CaseIterable {
@@ -283,7 +291,9 @@ package struct HooksSettings: Hashable, Sendable {
     package init() {}
 }
 
+/// One action of the user's.
 package struct HookSettings: Hashable, Sendable {
+    /// What is done.
     package enum Action: Hashable, Sendable {
         case command(CommandSettings)
         /// POST without a body; 200 to 299 is good. The host is an address or `localhost`.

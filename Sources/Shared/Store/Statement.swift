@@ -33,6 +33,7 @@ package final class Statement {
         sqlite3_finalize(handle)
     }
 
+    /// Binds an integer.
     package func bind(_ value: Int64, at index: Int) {
         note(sqlite3_bind_int64(handle, Int32(index), value))
     }
@@ -65,6 +66,7 @@ package final class Statement {
         bind(blob: bytes, at: index, destructor: nil)
     }
 
+    /// Binds NULL, which is what an unbound parameter is anyway.
     package func bindNull(at index: Int) {
         note(sqlite3_bind_null(handle, Int32(index)))
     }
@@ -113,6 +115,7 @@ package final class Statement {
 package struct Row: ~Copyable {
     fileprivate let handle: OpaquePointer
 
+    /// True where the column holds NULL.
     package func isNull(_ column: Int) -> Bool {
         sqlite3_column_type(handle, Int32(column)) == SQLITE_NULL
     }

@@ -3,6 +3,7 @@ internal import CSQLite
 /// Why the store did not do something: what failed, where, and what a person can do about it. An event like any other: a
 /// daemon counts it, shows it in `status` and goes on.
 package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What failed, as far as a person or a daemon answers it differently.
     package enum Kind: Hashable, Sendable {
         /// No space, or over a quota. Nothing of the statement was kept.
         case full

@@ -47,7 +47,9 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
     package struct Interest: OptionSet, Sendable {
         package var rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// There is something to read, or the other end is gone.
         package static let readable = Interest(rawValue: EPOLLIN.rawValue)
+        /// There is room to write.
         package static let writable = Interest(rawValue: EPOLLOUT.rawValue)
         /// Pressure triggers report so.
         package static let exceptional = Interest(rawValue: EPOLLPRI.rawValue)

@@ -16,6 +16,7 @@ package struct JournalEntry: Hashable, Sendable {
     /// Further fields by name (`A-Z`, digits and `_`, not starting with `_`), in order.
     package var fields: [Field]
 
+    /// One field: its value may hold any bytes but is text here.
     package struct Field: Hashable, Sendable {
         package var name: String
         package var value: String

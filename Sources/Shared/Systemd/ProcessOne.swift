@@ -22,6 +22,7 @@ package actor ProcessOne {
 
         /// For uid 0 only.
         package static let directly = Route(address: "unix:path=/run/systemd/private", isBroker: false)
+        /// Over dbus-daemon, for any user; it hangs when dbus-daemon does.
         package static let systemBus = Route(address: "unix:path=/run/dbus/system_bus_socket", isBroker: true)
     }
 

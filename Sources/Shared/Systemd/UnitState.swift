@@ -58,10 +58,13 @@ package struct ProcessOneFailure: Error, Hashable, Sendable {
         self.message = message
     }
 
+    /// Nothing was sent.
     package static let notConnected = ProcessOneFailure(
         name: "mainstay.NotConnected", message: "no connection to process 1")
+    /// It was sent and may still be done.
     package static let timedOut = ProcessOneFailure(
         name: "mainstay.TimedOut", message: "process 1 did not answer in time")
+    /// It was sent and may have been done.
     package static let disconnected = ProcessOneFailure(
         name: "mainstay.Disconnected", message: "the connection to process 1 ended before the answer")
 }

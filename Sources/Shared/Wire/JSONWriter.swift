@@ -21,7 +21,9 @@ package struct JSONWriter: Sendable {
         String(decoding: bytes(of: value), as: UTF8.self)
     }
 
+    /// `null`.
     package mutating func null() { raw("null") }
+    /// `true` or `false`.
     package mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
 
     /// An integer. Beyond ±2^53 a reader could not keep it exact: it is written as the nearest such bound, since a
@@ -44,6 +46,7 @@ package struct JSONWriter: Sendable {
         bytes.append(contentsOf: value.description.utf8)
     }
 
+    /// A text, escaped only where JSON demands it.
     package mutating func string(_ value: String) {
         bytes.append(UInt8(ascii: "\""))
         var copy = value

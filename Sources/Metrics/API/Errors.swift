@@ -1,0 +1,63 @@
+package import Wire
+
+/// metricsd's own refusals, codes from 2000.
+package enum MetricsErrors {
+    /// The selector cannot be read.
+    package static func invalidSelector(_ selector: String, position: Int, problem: String) -> RPCError {
+        RPCError(
+            code: 2001, name: "invalidSelector", message: "\(position): \(problem)",
+            remedy: "Write name{label=\"value\",other!=\"value\"}",
+            details: ["selector": .string(String(selector.prefix(200))), "position": .integer(Int64(position))])
+    }
+
+    /// A number is out of its range, or two do not fit together.
+    package static func invalidRange(_ problem: String) -> RPCError {
+        RPCError(
+            code: 2002, name: "invalidRange", message: problem,
+            remedy: "Times are ms since 1970 with fromMs <= toMs; stepMs is 0 or more")
+    }
+
+    /// More points of a series were asked for than one query gives.
+    package static func tooManyPoints(asked: Int64, most: Int64, leastStepMs: Int64) -> RPCError {
+        RPCError(
+            code: 2003, name: "tooManyPoints", message: "\(asked) points of each series; \(most) are the most",
+            remedy: "Use a stepMs of at least \(leastStepMs), or a shorter range",
+            details: ["asked": .integer(asked), "most": .integer(most), "leastStepMs": .integer(leastStepMs)])
+    }
+
+    /// The cursor is none that this method gave.
+    package static func invalidCursor(_ cursor: String) -> RPCError {
+        RPCError(
+            code: 2004, name: "invalidCursor", message: "\"\(cursor.prefix(100))\" is no cursor of this method",
+            remedy: "Send `next` of the page before unchanged, or none to begin again")
+    }
+
+    /// The store could not be read in time.
+    package static func storeUnavailable(_ reason: String) -> RPCError {
+        RPCError(
+            code: 2005, name: "storeUnavailable", message: "the store cannot be read: \(reason)",
+            remedy: "`status` shows the store; ask for the last minutes only, which are in memory")
+    }
+
+    /// No collector measures this level.
+    package static func noCollector(_ level: Level) -> RPCError {
+        RPCError(
+            code: 2006, name: "noCollector", message: "nothing measures the level \(level.rawValue) here",
+            remedy: "`levels` lists the collectors", details: ["level": .string(level.rawValue)])
+    }
+
+    /// A pushed sample that cannot be taken; none of the request's samples was.
+    package static func invalidSample(index: Int, problem: String) -> RPCError {
+        RPCError(
+            code: 2007, name: "invalidSample", message: "samples[\(index)]: \(problem)",
+            remedy: "Names as in Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*", details: ["index": .integer(Int64(index))])
+    }
+
+    /// More series pushed than one service may have.
+    package static func tooManySeries(service: String, most: Int) -> RPCError {
+        RPCError(
+            code: 2008, name: "tooManySeries", message: "\(service) would have more than \(most) pushed series",
+            remedy: "Push fewer label values; what is not pushed for 5 min makes room",
+            details: ["service": .string(service), "most": .integer(Int64(most))])
+    }
+}

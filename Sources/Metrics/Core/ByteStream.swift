@@ -1,0 +1,112 @@
+/// Appends the little that the store's records need to a byte array: LEB128 integers, zigzag for signed ones, strings by length.
+package struct ByteWriter: Hashable, Sendable {
+    package var bytes: [UInt8] = []
+
+    package init() {}
+
+    package mutating func write(_ byte: UInt8) { bytes.append(byte) }
+
+    package mutating func write(varint value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
+    package mutating func write(signed value: Int64) {
+        write(varint: UInt64(bitPattern: value << 1 ^ value >> 63))
+    }
+
+    package mutating func write(text: String) {
+        write(varint: UInt64(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+    }
+}
+
+/// Reads what `ByteWriter` wrote. Every read says nil where bytes are missing or make no sense: they come from disk.
+package struct ByteReader: Sendable {
+    private let bytes: [UInt8]
+    package private(set) var position: Int
+
+    package init(_ bytes: [UInt8], from position: Int = 0) {
+        self.bytes = bytes
+        self.position = position
+    }
+
+    package var isAtEnd: Bool { position >= bytes.count }
+
+    package mutating func byte() -> UInt8? {
+        guard position < bytes.count else { return nil }
+        defer { position += 1 }
+        return bytes[position]
+    }
+
+    package mutating func varint() -> UInt64? {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while let byte = byte() {
+            guard shift < 64 else { return nil }
+            value |= UInt64(byte & 0x7f) << shift
+            if byte < 0x80 { return value }
+            shift += 7
+        }
+        return nil
+    }
+
+    /// An integer that counts something in memory: at most `limit`.
+    package mutating func count(limit: Int) -> Int? {
+        guard let value = varint(), value <= UInt64(limit) else { return nil }
+        return Int(value)
+    }
+
+    package mutating func signed() -> Int64? {
+        guard let value = varint() else { return nil }
+        return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+    }
+
+    package mutating func text(limit: Int) -> String? {
+        guard let length = count(limit: limit), position + length <= bytes.count else { return nil }
+        defer { position += length }
+        return String(validating: bytes[position..<position + length], as: UTF8.self)
+    }
+}
+
+/// CRC-32C (Castagnoli, polynomial 0x1EDC6F41, reflected 0x82F63B78), the checksum of iSCSI (RFC 3720) and of Prometheus's own
+/// files: each of the store's records carries one.
+package enum Checksum {
+    private static let table: [UInt32] = (0..<256).map { index in
+        var value = UInt32(index)
+        for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+        return value
+    }
+
+    /// The checksum of `bytes` from `start` on.
+    package static func of(_ bytes: [UInt8], from start: Int = 0) -> UInt32 {
+        let table = table
+        var value = ~UInt32(0)
+        for index in start..<max(start, bytes.count) {
+            value = table[Int((value ^ UInt32(bytes[index])) & 0xff)] ^ value >> 8
+        }
+        return ~value
+    }
+
+    /// `bytes` with their checksum before them (4 bytes, big-endian): how a record lies in the store.
+    package static func sealed(_ bytes: [UInt8]) -> [UInt8] {
+        let sum = of(bytes)
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count + 4)
+        for shift in [24, 16, 8, 0] as [UInt32] { result.append(UInt8(truncatingIfNeeded: sum >> shift)) }
+        result.append(contentsOf: bytes)
+        return result
+    }
+
+    /// Whether `record` is what `sealed` made; its content starts at byte 4.
+    package static func holds(_ record: [UInt8]) -> Bool {
+        guard record.count >= 4 else { return false }
+        var stored: UInt32 = 0
+        for index in 0..<4 { stored = stored << 8 | UInt32(record[index]) }
+        return stored == of(record, from: 4)
+    }
+}

@@ -1,0 +1,238 @@
+/// How far a batch goes in one group.
+struct HeadMark: Hashable, Sendable {
+    var group: Int
+    var block: Int64
+    var ticks: Int
+}
+
+/// The values of one series in the open block.
+private struct Column: Hashable, Sendable {
+    let series: SeriesID
+    let start: Int
+    var encoder = ValueEncoder()
+
+    /// Appends the value of time number `tick`; times at which the series was not measured since its last value are stale.
+    @inline(__always)
+    mutating func append(_ pattern: UInt64, tick: Int) {
+        while start + encoder.count < tick { encoder.append(Staleness.bits) }
+        encoder.append(pattern)
+    }
+}
+
+/// One group's share of the head: its table, its open block, its log, its complete blocks that are not on disk.
+struct HeadGroup: Sendable {
+    /// A complete block, and how many of its times the log had committed.
+    private struct Waiting: Sendable {
+        var block: SealedBlock
+        var committedTicks: Int
+    }
+
+    /// What a batch takes from a group.
+    struct Part {
+        var block: Int64
+        var ticks: Int
+        var record: Batch.Record?
+        var sealed: [SealedBlock]
+    }
+
+    private let name: String
+    private var block: Int64
+    private var times: [Int64] = []
+    private var columns: [Column] = []
+    private var columnNumbers: [SeriesID: Int] = [:]
+    private var committedTicks = 0
+    private var waiting: [Waiting] = []
+    private var log: TickLog
+
+    /// The table: which series, where each one's value stands in a round, and its column in the open block.
+    private var series: [SeriesID] = []
+    private var positions: [Int] = []
+    private var tableColumns: [Int] = []
+    private(set) var width: Int?
+    private var vanished: [SeriesID] = []
+    private var isStale = false
+
+    init(name: String, block: Int64) {
+        self.name = name
+        self.block = block
+        log = TickLog(group: name, block: block)
+    }
+
+    var seriesCount: Int { series.count }
+    var lastTime: Int64? { times.last }
+    var liveSeries: [SeriesID] { series + columns.map(\.series) + waiting.flatMap { $0.block.chunks.map(\.series) } }
+    var canGoStale: Bool { !isStale && !times.isEmpty }
+    var hasUncommitted: Bool { !log.isEmpty || !waiting.isEmpty }
+    var uncommittedRounds: Int {
+        times.count - committedTicks + waiting.reduce(0) { $0 + $1.block.times.count - $1.committedTicks }
+    }
+    var sizeBytes: Int {
+        columns.reduce(times.count * 8) { $0 + $1.encoder.bits.sizeBytes } + waitingBytes
+    }
+    var waitingBytes: Int { waiting.reduce(0) { $0 + $1.block.sizeBytes } }
+    var oldestWaiting: Int64? { waiting.first?.block.number }
+    var committedToMs: Int64? {
+        if committedTicks > 0 { return times[committedTicks - 1] }
+        return waiting.last { $0.committedTicks > 0 }.map { $0.block.times[$0.committedTicks - 1] }
+    }
+
+    var current: (timeMs: Int64, values: [(series: SeriesID, value: Double)])? {
+        guard let time = times.last else { return nil }
+        let values = tableColumns.compactMap { number -> (series: SeriesID, value: Double)? in
+            let column = columns[number]
+            guard column.encoder.count > 0, column.encoder.last != Staleness.bits else { return nil }
+            return (column.series, Double(bitPattern: column.encoder.last))
+        }
+        return (time, values)
+    }
+
+    mutating func define(_ series: [SeriesID], positions: [Int], width: Int) {
+        let kept = Set(series)
+        vanished += self.series.filter { !kept.contains($0) }
+        vanished.removeAll { kept.contains($0) }
+        setTable(series, positions: positions, width: width)
+    }
+
+    /// At start: the log says which series ended, so the table alone ends none.
+    mutating func adoptTable(_ series: [SeriesID]) {
+        setTable(series, positions: Array(series.indices), width: series.count)
+    }
+
+    /// At start: the next round ends these series.
+    mutating func end(_ series: [SeriesID]) { vanished = series }
+
+    private mutating func setTable(_ series: [SeriesID], positions: [Int], width: Int) {
+        self.series = series
+        self.positions = positions
+        self.width = width
+        log.define(series)
+        findColumns()
+    }
+
+    private mutating func findColumns() {
+        tableColumns.removeAll(keepingCapacity: true)
+        for id in series {
+            if let known = columnNumbers[id] {
+                tableColumns.append(known)
+            } else {
+                columns.append(Column(series: id, start: times.count))
+                columnNumbers[id] = columns.count - 1
+                tableColumns.append(columns.count - 1)
+            }
+        }
+    }
+
+    func isFull(at time: Int64, limits: Head.Limits) -> Bool {
+        guard let first = times.first, let last = times.last else { return false }
+        return time <= last || times.count >= limits.blockTicks || time - first > limits.blockSpanMs
+    }
+
+    mutating func append(time: Int64, values: [Double]) {
+        let tick = times.count
+        for index in tableColumns.indices {
+            columns[tableColumns[index]].append(values[positions[index]].bitPattern, tick: tick)
+        }
+        endVanished(tick: tick)
+        times.append(time)
+        log.append(time: time, values: values, positions: positions)
+        isStale = false
+    }
+
+    mutating func appendStale(time: Int64) {
+        let tick = times.count
+        for column in tableColumns { columns[column].append(Staleness.bits, tick: tick) }
+        endVanished(tick: tick)
+        times.append(time)
+        log.appendStale(time: time)
+        isStale = true
+    }
+
+    private mutating func endVanished(tick: Int) {
+        guard !vanished.isEmpty else { return }
+        log.end(vanished)
+        for id in vanished {
+            if let column = columnNumbers[id] {
+                columns[column].append(Staleness.bits, tick: tick)
+            } else {
+                columns.append(Column(series: id, start: tick))
+                columnNumbers[id] = columns.count - 1
+                columns[columns.count - 1].append(Staleness.bits, tick: tick)
+            }
+        }
+        vanished.removeAll()
+    }
+
+    /// Closes the open block and opens another; nil if it was empty.
+    mutating func seal(opening next: Int64) -> SealedBlock? {
+        let chunks = columns.filter { $0.encoder.count > 0 }
+            .map { Chunk(series: $0.series, start: $0.start, count: $0.encoder.count, bits: $0.encoder.bits) }
+        let sealed = SealedBlock(number: block, group: name, times: times, chunks: chunks)
+        if !times.isEmpty { waiting.append(Waiting(block: sealed, committedTicks: committedTicks)) }
+        block = next
+        times.removeAll(keepingCapacity: true)
+        columns.removeAll(keepingCapacity: true)
+        columnNumbers.removeAll(keepingCapacity: true)
+        committedTicks = 0
+        log.open(block: next)
+        findColumns()
+        return sealed.times.isEmpty ? nil : sealed
+    }
+
+    mutating func takeOver() -> Part {
+        let record = log.take().map { Batch.Record(block: block, bytes: $0) }
+        return Part(block: block, ticks: times.count, record: record, sealed: waiting.map(\.block))
+    }
+
+    mutating func committed(_ mark: HeadMark, sealed: [SealedBlock]) {
+        let written = Set(sealed.map(\.number))
+        waiting.removeAll { written.contains($0.block.number) }
+        if mark.block == block {
+            committedTicks = max(committedTicks, mark.ticks)
+        } else if let index = waiting.firstIndex(where: { $0.block.number == mark.block }) {
+            waiting[index].committedTicks = max(waiting[index].committedTicks, mark.ticks)
+        }
+    }
+
+    mutating func dropOldestWaiting() -> Int {
+        waiting.isEmpty ? 0 : waiting.removeFirst().block.sizeBytes
+    }
+
+    /// At start: the next of the log's records are of this block. Rounds of another one, whose block never reached the disk,
+    /// are closed and wait to be written.
+    mutating func adopt(block number: Int64) {
+        guard number != block else { return }
+        committedTicks = times.count
+        _ = seal(opening: number)
+    }
+
+    /// At start, after the last record: all that was replayed is on disk, and the next record starts afresh.
+    mutating func replayed() {
+        committedTicks = times.count
+        log.restart()
+    }
+
+    func chunks(of series: SeriesID, includingUncommitted: Bool) -> [ChunkView] {
+        var views: [ChunkView] = []
+        for entry in waiting {
+            guard let chunk = entry.block.chunks.first(where: { $0.series == series }) else { continue }
+            let visible = includingUncommitted ? entry.block.times.count : entry.committedTicks
+            appendView(of: chunk, block: entry.block.number, times: entry.block.times, visible: visible, to: &views)
+        }
+        if let number = columnNumbers[series] {
+            let column = columns[number]
+            let chunk = Chunk(
+                series: series, start: column.start, count: column.encoder.count, bits: column.encoder.bits)
+            let visible = includingUncommitted ? times.count : committedTicks
+            appendView(of: chunk, block: block, times: times, visible: visible, to: &views)
+        }
+        return views
+    }
+
+    private func appendView(
+        of chunk: Chunk, block: Int64, times: [Int64], visible: Int, to views: inout [ChunkView]
+    ) {
+        var shown = chunk
+        shown.count = min(chunk.count, visible - chunk.start)
+        if shown.count > 0 { views.append(ChunkView(block: block, times: times, chunk: shown)) }
+    }
+}

@@ -1,0 +1,418 @@
+package import MetricsAPI
+package import Time
+
+/// What one round of a collector measured.
+package struct Collection: Hashable, Sendable {
+    /// Which series the values are of, in their order; nil where they are those of the round before.
+    package var table: [Labels]?
+    /// A stale marker where a series could not be measured in this round.
+    package var values: [Double]
+
+    package init(table: [Labels]?, values: [Double]) {
+        self.table = table
+        self.values = values
+    }
+}
+
+/// metricsd's decisions: when each collector runs, what becomes of its values, when they are committed, what the disk's refusal
+/// means, and what is dropped. Its effects are `Action`s; it holds the head of the store and nothing else of it.
+///
+/// The store is *quiet* (nothing to write), *gathering* (values wait for the commit's timer or for a query that wants them),
+/// or *committing* (one batch is under way; there is never a second). A commit that fails goes back to gathering and is tried again
+/// after the same time, with everything in it. One that does not come back makes the store count as failing, but is waited
+/// for: whether it wrote is not known, and the disk is asked nothing twice.
+package struct MetricsMachine: Sendable {
+    package struct Settings: Hashable, Sendable {
+        package var head = Head.Limits()
+        /// From a value's round to the commit that holds it: with the commit's own time under two seconds.
+        package var commitWait: Duration = .milliseconds(1500)
+        /// After this long a commit under way counts as failing.
+        package var commitDeadline: Duration = .seconds(2)
+        package var retention = Retention()
+        /// How often retention is applied.
+        package var retentionInterval: Duration = .seconds(600)
+
+        package init() {}
+    }
+
+    /// What people are told: the journal, and subscribers.
+    package enum Report: Hashable, Sendable {
+        case collectorDown(String, level: Level, reason: String, attempts: Int)
+        case collectorUp(String, level: Level, downFor: Duration)
+        case storeFailing(reason: String)
+        case storeWorking(failedFor: Duration)
+        case seriesRefused(collector: String, count: Int, example: String)
+    }
+
+    package enum Action: Hashable, Sendable {
+        case setTimer(TimerID, at: Instant)
+        case cancelTimer(TimerID)
+        /// Measure, and answer `collected` or `failed` with this round.
+        case collect(String, round: UInt64)
+        /// The collector's next round must bring its table.
+        case sendTable(String)
+        case commit(Batch)
+        /// List the store's blocks, and answer `blocksListed`.
+        case listBlocks
+        case drop(blocks: [Int64], series: [SeriesID])
+        case report(Report)
+    }
+
+    private struct Collector: Sendable {
+        var schedule: CollectorSchedule
+        var group: Int
+        var rounds: UInt64 = 0
+        var failures: UInt64 = 0
+    }
+
+    private enum StoreState: Sendable {
+        case quiet
+        case gathering(TimerID)
+        case committing(Batch, since: Instant, deadline: TimerID)
+    }
+
+    package private(set) var settings: Settings
+    package private(set) var head: Head
+    private var collectors: [String: Collector] = [:]
+    private var timers = TimerIDs()
+    private var owners: [TimerID: String] = [:]
+    private var store = StoreState.quiet
+    private var isFlushWanted = false
+    private var failingSince: Instant?
+    private var failingReason: String?
+    private var retentionTimer: TimerID?
+    private var commits: UInt64 = 0
+    private var commitFailures: UInt64 = 0
+    /// Records that the last start could not read.
+    package private(set) var damagedRecords = 0
+    private var figuresTable: [Labels] = []
+
+    package init(settings: Settings = Settings()) {
+        self.settings = settings
+        head = Head(limits: settings.head)
+    }
+
+    // MARK: Start and settings
+
+    /// What the store holds was read. Before `started`.
+    package mutating func restored(
+        series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]]
+    ) {
+        head.restore(series: series, lastBlock: lastBlock)
+        damagedRecords = head.restore(records: records)
+    }
+
+    /// The daemon runs: collectors begin.
+    package mutating func started(_ plans: [CollectorPlan], now: Moment) -> [Action] {
+        let timer = timers.next()
+        retentionTimer = timer
+        return [.setTimer(timer, at: now.instant + .seconds(30))] + plans.flatMap { collectorAdded($0, now: now) }
+    }
+
+    /// A collector with a new name begins; one that is known goes on with its new plan.
+    package mutating func collectorAdded(_ plan: CollectorPlan, now: Moment) -> [Action] {
+        if let known = collectors[plan.name] {
+            guard known.schedule.plan != plan else { return [] }
+            return collectorRemoved(plan.name, now: now) + collectorAdded(plan, now: now)
+        }
+        var schedule = CollectorSchedule(plan: plan)
+        let actions = schedule.started(now: now, timers: &timers)
+        collectors[plan.name] = Collector(schedule: schedule, group: head.group(plan.name))
+        figuresTable = []
+        return act(actions, collector: plan.name, now: now) + [.sendTable(plan.name)]
+    }
+
+    /// What the collector measures is gone: its series end.
+    package mutating func collectorRemoved(_ name: String, now: Moment) -> [Action] {
+        guard var collector = collectors.removeValue(forKey: name) else { return [] }
+        figuresTable = []
+        let actions = collector.schedule.stopped()
+        head.appendStale(group: collector.group, time: now.wall.milliseconds)
+        return act(actions, collector: name, now: now) + gather(now: now)
+    }
+
+    /// The settings were read again.
+    package mutating func reconfigured(_ settings: Settings, plans: [CollectorPlan], now: Moment) -> [Action] {
+        self.settings.commitWait = settings.commitWait
+        self.settings.retention = settings.retention
+        let kept = Set(plans.map(\.name))
+        let gone = collectors.keys.filter { !kept.contains($0) }.sorted()
+        return gone.flatMap { collectorRemoved($0, now: now) } + plans.flatMap { collectorAdded($0, now: now) }
+    }
+
+    // MARK: Rounds
+
+    package mutating func timerFired(_ id: TimerID, now: Moment) -> [Action] {
+        if id == retentionTimer { return retain(now: now) }
+        if let name = owners.removeValue(forKey: id) {
+            guard let actions = collectors[name]?.schedule.timerFired(id, now: now, timers: &timers) else { return [] }
+            return act(actions, collector: name, now: now)
+        }
+        switch store {
+        case .gathering(id): return commit(now: now)
+        case .committing(_, _, id):
+            return fail("a commit takes more than \(settings.commitDeadline.milliseconds) ms", now: now)
+        case .quiet, .gathering, .committing: return []
+        }
+    }
+
+    /// A collector's round brought values.
+    package mutating func collected(_ name: String, round: UInt64, _ collection: Collection, now: Moment) -> [Action] {
+        guard let group = collectors[name]?.group else { return [] }
+        let width = collection.table?.count ?? head.width(of: group)
+        guard width == collection.values.count else {
+            return failed(name, round: round, reason: "its values do not fit its table", now: now) + [.sendTable(name)]
+        }
+        guard let (since, actions) = collectors[name]?.schedule.collected(round: round, now: now, timers: &timers)
+        else { return [] }
+        guard let since else {
+            // A late round's table was not taken, so the next one has to bring it again.
+            return act(actions, collector: name, now: now) + [.sendTable(name)]
+        }
+        var refusals: [Action] = []
+        if let table = collection.table { refusals = define(table, collector: name, group: group) }
+        head.append(group: group, time: since.wall.milliseconds, values: collection.values)
+        collectors[name]?.rounds += 1
+        return act(actions, collector: name, now: now) + refusals + gather(now: now)
+    }
+
+    private mutating func define(_ table: [Labels], collector: String, group: Int) -> [Action] {
+        let refused = head.define(group: group, series: table)
+        guard let example = refused.first else { return [] }
+        let report = Report.seriesRefused(collector: collector, count: refused.count, example: example.description)
+        return [.report(report)]
+    }
+
+    /// A collector's round brought none.
+    package mutating func failed(_ name: String, round: UInt64, reason: String, now: Moment) -> [Action] {
+        guard let actions = collectors[name]?.schedule.failed(round: round, reason: reason, now: now, timers: &timers)
+        else { return [] }
+        collectors[name]?.failures += 1
+        return act(actions, collector: name, now: now)
+    }
+
+    /// Somebody wants a level measured now. The collectors of the level are those of `collectors(of:)`.
+    package mutating func collectAsked(_ level: Level, now: Moment) -> [Action] {
+        collectors(of: level).flatMap { name -> [Action] in
+            guard let actions = collectors[name]?.schedule.asked(now: now, timers: &timers) else { return [] }
+            return act(actions, collector: name, now: now)
+        }
+    }
+
+    private mutating func act(_ actions: [CollectorSchedule.Action], collector name: String, now: Moment) -> [Action] {
+        let level = collectors[name]?.schedule.plan.level ?? .suite
+        return actions.flatMap { action -> [Action] in
+            switch action {
+            case .setTimer(let id, let at):
+                owners[id] = name
+                return [.setTimer(id, at: at)]
+            case .cancelTimer(let id):
+                owners[id] = nil
+                return [.cancelTimer(id)]
+            case .collect(let round):
+                return [.collect(name, round: round)]
+            case .markStale:
+                guard let group = collectors[name]?.group else { return [] }
+                head.appendStale(group: group, time: now.wall.milliseconds)
+                return gather(now: now)
+            case .reportDown(let reason, let attempts):
+                return [.report(.collectorDown(name, level: level, reason: reason, attempts: attempts))]
+            case .reportUp(let downFor):
+                return [.report(.collectorUp(name, level: level, downFor: downFor))]
+            }
+        }
+    }
+
+    // MARK: The store
+
+    private mutating func gather(now: Moment) -> [Action] {
+        guard case .quiet = store, head.hasUncommitted else { return [] }
+        let timer = timers.next()
+        store = .gathering(timer)
+        return [.setTimer(timer, at: now.instant + settings.commitWait)]
+    }
+
+    private mutating func commit(now: Moment) -> [Action] {
+        guard let batch = head.takeBatch() else {
+            store = .quiet
+            return []
+        }
+        let deadline = timers.next()
+        store = .committing(batch, since: now.instant, deadline: deadline)
+        isFlushWanted = false
+        return [.commit(batch), .setTimer(deadline, at: now.instant + settings.commitDeadline)]
+    }
+
+    /// A query wants everything that was measured up to now. It waits for `committed` or `commitFailed` while `isFlushing`.
+    package mutating func flushAsked(now: Moment) -> [Action] {
+        switch store {
+        case .quiet: return []
+        case .gathering(let timer): return [.cancelTimer(timer)] + commit(now: now)
+        case .committing:
+            isFlushWanted = head.hasUncommitted
+            return []
+        }
+    }
+
+    /// Whether a query that asked for a flush should still wait: not while the disk refuses.
+    package var isFlushing: Bool {
+        guard failingSince == nil else { return false }
+        switch store {
+        case .committing: return true
+        case .quiet, .gathering: return false
+        }
+    }
+
+    /// The batch is on disk.
+    package mutating func committed(sequence: UInt64, now: Moment) -> [Action] {
+        guard case .committing(let batch, _, let deadline) = store, batch.sequence == sequence else { return [] }
+        head.committed(batch)
+        commits += 1
+        store = .quiet
+        var actions: [Action] = [.cancelTimer(deadline)]
+        if let since = failingSince {
+            failingSince = nil
+            failingReason = nil
+            actions.append(.report(.storeWorking(failedFor: now.instant - since)))
+        }
+        return actions + (isFlushWanted ? commit(now: now) : gather(now: now))
+    }
+
+    /// The batch was not written; it is part of the next one.
+    package mutating func commitFailed(sequence: UInt64, reason: String, now: Moment) -> [Action] {
+        guard case .committing(let batch, _, let deadline) = store, batch.sequence == sequence else { return [] }
+        head.failedToCommit(batch)
+        commitFailures += 1
+        store = .quiet
+        isFlushWanted = false
+        return [.cancelTimer(deadline)] + fail(reason, now: now) + gather(now: now)
+    }
+
+    private mutating func fail(_ reason: String, now: Moment) -> [Action] {
+        failingReason = reason
+        guard failingSince == nil else { return [] }
+        failingSince = now.instant
+        return [.report(.storeFailing(reason: reason))]
+    }
+
+    private mutating func retain(now: Moment) -> [Action] {
+        let timer = timers.next()
+        retentionTimer = timer
+        return [.listBlocks, .setTimer(timer, at: now.instant + settings.retentionInterval)]
+    }
+
+    package mutating func blocksListed(_ blocks: [BlockSummary], now: Moment) -> [Action] {
+        let expired = Set(settings.retention.expired(blocks, nowMs: now.wall.milliseconds))
+        // Blocks go in the order of their last time, so a series whose last block is among them has no other.
+        guard let horizon = blocks.filter({ expired.contains($0.number) }).map(\.toMs).max() else { return [] }
+        return [.drop(blocks: expired.sorted(), series: head.forgetSeries(silentSince: horizon + 1))]
+    }
+
+    // MARK: What it knows
+
+    /// Whether queries may see values that a kill would lose: only while the disk refuses.
+    package var showsUncommitted: Bool { failingSince != nil }
+
+    /// Why the disk refuses; nil while it works.
+    package var storeProblem: String? { failingReason }
+
+    /// The names of a level's collectors, sorted.
+    package func collectors(of level: Level) -> [String] {
+        collectors.filter { $0.value.schedule.plan.level == level }.keys.sorted()
+    }
+
+    /// Whether this collector's round is under way (and not past its deadline).
+    package func isCollecting(_ name: String) -> Bool {
+        guard case .collecting = collectors[name]?.schedule.state else { return false }
+        return true
+    }
+
+    /// Why a collector's last round gave nothing; nil where it gave values or none was made.
+    package func failure(of name: String) -> String? {
+        guard let reason = collectors[name]?.schedule.reason, !reason.isEmpty else { return nil }
+        return reason
+    }
+
+    /// What a collector measured last.
+    package func current(_ name: String) -> [CurrentSample] {
+        guard let group = collectors[name]?.group, let round = head.current(group: group) else { return [] }
+        return round.values.compactMap { value in
+            guard let labels = head.index[value.series]?.labels else { return nil }
+            return CurrentSample(name: labels.metric, labels: labels.map, atMs: round.timeMs, value: value.value)
+        }
+    }
+
+    /// All collectors as `levels` and `status` show them.
+    package var collectorStates: [CollectorState] {
+        collectors.values.map { collector in
+            let schedule = collector.schedule
+            return CollectorState(
+                name: schedule.plan.name, level: schedule.plan.level, condition: schedule.condition,
+                intervalMs: schedule.plan.interval.milliseconds, series: head.seriesCount(of: collector.group),
+                lastMs: schedule.lastGood?.wall.milliseconds,
+                durationMs: schedule.lastDuration.map { Double($0.nanoseconds / 1000) / 1000 },
+                reason: schedule.reason.isEmpty ? nil : schedule.reason)
+        }.sorted { ($0.level.rawValue, $0.name) < ($1.level.rawValue, $1.name) }
+    }
+
+    /// metricsd's own part of `status`.
+    package var status: MetricsStatus {
+        MetricsStatus(
+            series: head.index.count, liveSeries: head.liveSeries, store: failingSince == nil ? .working : .failing,
+            storeReason: failingReason, committedToMs: head.committedToMs, uncommittedRounds: head.uncommittedRounds,
+            headBytes: head.sizeBytes, damagedRecords: damagedRecords, collectors: collectorStates)
+    }
+
+    /// The figures of collecting and storing themselves: the round of the collector `self`. The table is part of it only where
+    /// the collectors changed since the last time, or `withTable` asks for it.
+    package mutating func ownFigures(withTable: Bool) -> Collection {
+        let ordered = collectors.values.sorted { $0.schedule.plan.name < $1.schedule.plan.name }
+        let isNew = figuresTable.isEmpty || withTable
+        if isNew { figuresTable = Self.ownTable(ordered.map { $0.schedule.plan }) }
+        var values: [Double] = []
+        values.reserveCapacity(figuresTable.count)
+        for collector in ordered {
+            values.append(collector.schedule.condition == .up ? 1 : 0)
+            values.append(collector.schedule.lastDuration?.inSeconds ?? Staleness.value)
+            values.append(Double(head.seriesCount(of: collector.group)))
+            values.append(Double(collector.failures))
+        }
+        values += [
+            Double(head.index.count), Double(head.liveSeries), Double(head.sizeBytes), Double(head.uncommittedRounds),
+            Double(commits), Double(commitFailures), Double(head.refusedValues), Double(head.droppedBlocks),
+            failingSince == nil ? 1 : 0, Double(damagedRecords),
+        ]
+        return Collection(table: isNew ? figuresTable : nil, values: values)
+    }
+
+    private static func ownTable(_ plans: [CollectorPlan]) -> [Labels] {
+        plans.flatMap { plan in
+            let labels = [Label("collector", plan.name), Label("level", plan.level.rawValue)]
+            return [
+                Labels("up", labels), Labels("scrape_duration_seconds", labels),
+                Labels("scrape_samples_scraped", labels), Labels("scrape_failures_total", labels),
+            ]
+        }
+            + [
+                "series", "live_series", "head_bytes", "uncommitted_rounds", "commits_total", "commit_failures_total",
+                "refused_values_total", "dropped_blocks_total", "store_up", "damaged_records",
+            ].map { Labels("mainstay_metrics_\($0)") }
+    }
+}
+
+extension CollectorSchedule {
+    /// The schedule's state as messages show it.
+    package var condition: CollectorState.Condition {
+        switch state {
+        case .stuck: .stuck
+        case .idle, .waiting, .collecting:
+            if downSince != nil {
+                .down
+            } else if failures > 0 {
+                .retrying
+            } else {
+                lastGood == nil ? .starting : .up
+            }
+        }
+    }
+}

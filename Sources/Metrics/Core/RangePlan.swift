@@ -1,0 +1,140 @@
+package import MetricsAPI
+package import Wire
+
+/// A range query that has been checked: what to read, and where a page begins.
+package struct RangePlan: Hashable, Sendable {
+    /// Points of one series that a query with steps may ask for, and points of a page (Prometheus's own limit).
+    package static let mostPoints = 11_000
+    /// The range where `fromMs` is not given.
+    package static let standardRangeMs: Int64 = 3_600_000
+    /// 9999-12-31: later times are mistakes, and far from overflow.
+    private static let latestMs: Int64 = 253_402_300_799_999
+
+    package var selector: Selector
+    package var window: RangeWindow
+    /// Points in this page.
+    package var limit: Int
+    /// The series that the page begins with, and the time in it.
+    package var resumeSeries: SeriesID
+    package var resumeMs: Int64
+
+    package init(_ params: QueryRange.Params, now: Int64) throws(RPCError) {
+        selector = try RangePlan.selector(params.selector)
+        limit = params.limit ?? Self.mostPoints
+        guard (1...Self.mostPoints).contains(limit) else {
+            throw MetricsErrors.invalidRange("limit is \(limit); 1 to \(Self.mostPoints) is taken")
+        }
+        let stepMs = params.stepMs ?? 0
+        guard stepMs >= 0 else { throw MetricsErrors.invalidRange("stepMs is \(stepMs)") }
+        if let cursor = params.cursor {
+            let parts = try Self.parts(of: cursor)
+            window = RangeWindow(fromMs: parts[0], toMs: parts[1], stepMs: stepMs)
+            guard let series = UInt32(exactly: parts[2]) else { throw MetricsErrors.invalidCursor(cursor) }
+            resumeSeries = SeriesID(series)
+            resumeMs = parts[3]
+            guard (window.fromMs...max(window.fromMs, window.toMs)).contains(resumeMs) else {
+                throw MetricsErrors.invalidCursor(cursor)
+            }
+        } else {
+            let toMs = params.toMs ?? max(now, params.fromMs ?? now)
+            window = RangeWindow(
+                fromMs: params.fromMs ?? max(0, toMs - Self.standardRangeMs), toMs: toMs, stepMs: stepMs)
+            resumeSeries = SeriesID(0)
+            resumeMs = window.fromMs
+        }
+        try checkWindow()
+    }
+
+    private func checkWindow() throws(RPCError) {
+        guard window.fromMs >= 0, window.toMs <= Self.latestMs, window.fromMs <= window.toMs else {
+            throw MetricsErrors.invalidRange("from \(window.fromMs) to \(window.toMs)")
+        }
+        guard window.stepMs > 0 else { return }
+        let rangeMs = window.toMs - window.fromMs
+        let points = rangeMs / window.stepMs + 1
+        guard points <= Self.mostPoints else {
+            let least = (rangeMs + Int64(Self.mostPoints) - 2) / Int64(Self.mostPoints - 1)
+            throw MetricsErrors.tooManyPoints(asked: points, most: Int64(Self.mostPoints), leastStepMs: least)
+        }
+    }
+
+    private static func parts(of cursor: String) throws(RPCError) -> [Int64] {
+        let parts = cursor.utf8.count < 100 ? cursor.split(separator: ":").compactMap { Int64($0) } : []
+        guard parts.count == 4, parts.allSatisfy({ $0 >= 0 }) else { throw MetricsErrors.invalidCursor(cursor) }
+        return parts
+    }
+
+    fileprivate func cursor(series: SeriesID, timeMs: Int64) -> String {
+        "\(window.fromMs):\(window.toMs):\(series.value):\(timeMs)"
+    }
+
+    /// Reads a selector and names its problem as a refusal.
+    package static func selector(_ text: String) throws(RPCError) -> Selector {
+        do throws(SelectorError) {
+            return try SelectorParser.parse(text)
+        } catch {
+            throw MetricsErrors.invalidSelector(text, position: error.position, problem: error.message)
+        }
+    }
+
+    /// The series that the page may read, in the order in which pages give them.
+    package func series(in index: SeriesIndex) -> [SeriesID] {
+        index.select(selector, after: SeriesID(resumeSeries.value == 0 ? 0 : resumeSeries.value - 1))
+    }
+}
+
+/// A page being filled, series by series, until its points or the bytes of one frame are used up.
+package struct RangePage: Sendable {
+    /// What a reply may take of a frame's 1 MiB, by a cautious estimate.
+    private static let mostBytes = 700_000
+    /// `[1700000000000,"0.12345678901234567"],` and a little.
+    private static let bytesPerPoint = 42
+
+    private let plan: RangePlan
+    private var pointsLeft: Int
+    private var bytesLeft = RangePage.mostBytes
+    package private(set) var series: [SeriesPoints] = []
+    /// The cursor of the next page; nil while everything fitted.
+    package private(set) var next: String?
+
+    package init(_ plan: RangePlan) {
+        self.plan = plan
+        pointsLeft = plan.limit
+    }
+
+    /// Adds one series' points.
+    /// - Returns: whether there is room for another series.
+    package mutating func add(_ id: SeriesID, labels: Labels, cursor: inout SampleCursor) -> Bool {
+        let resumeMs = id == plan.resumeSeries ? plan.resumeMs : plan.window.fromMs
+        let size = labels.description.utf8.count + 64
+        let room = min(pointsLeft, (bytesLeft - size) / Self.bytesPerPoint)
+        guard room > 0 else {
+            next = plan.cursor(series: id, timeMs: resumeMs)
+            return false
+        }
+        let (points, nextMs) = plan.window.points(of: &cursor, resumeMs: resumeMs, limit: room)
+        if !points.isEmpty {
+            pointsLeft -= points.count
+            bytesLeft -= size + points.count * Self.bytesPerPoint
+            series.append(labels.points(points))
+        }
+        if let nextMs { next = plan.cursor(series: id, timeMs: nextMs) }
+        return nextMs == nil
+    }
+}
+
+extension Labels {
+    /// The labels as messages carry them.
+    package var map: [String: String] {
+        Dictionary(pairs.map { ($0.name, $0.value) }) { first, _ in first }
+    }
+
+    fileprivate func points(_ samples: [Sample]) -> SeriesPoints {
+        SeriesPoints(name: metric, labels: map, points: samples.map { Point(timeMs: $0.timeMs, value: $0.value) })
+    }
+
+    /// The labels of a message.
+    package init(name: String, map: [String: String]) {
+        self.init(name, map.map { Label($0.key, $0.value) })
+    }
+}

@@ -1,0 +1,36 @@
+/// A block as the store lists it.
+package struct BlockSummary: Hashable, Sendable {
+    package var number: Int64
+    package var toMs: Int64
+    package var sizeBytes: Int64
+
+    package init(number: Int64, toMs: Int64, sizeBytes: Int64) {
+        self.number = number
+        self.toMs = toMs
+        self.sizeBytes = sizeBytes
+    }
+}
+
+/// How long and how much is kept. Both limits hold: what either one wants gone goes, oldest first.
+package struct Retention: Hashable, Sendable {
+    package var ageMs: Int64
+    package var sizeBytes: Int64
+
+    /// 15 days is Prometheus's default age; 512 MiB hold about 30 days of 500 series each second at 1.5 bytes a value.
+    package init(ageMs: Int64 = 15 * 86_400_000, sizeBytes: Int64 = 512 << 20) {
+        self.ageMs = ageMs
+        self.sizeBytes = sizeBytes
+    }
+
+    /// The blocks to drop, oldest first. Blocks from a time that has not come yet (the clock was set back) count as new.
+    package func expired(_ blocks: [BlockSummary], nowMs: Int64) -> [Int64] {
+        var kept = blocks.reduce(Int64(0)) { $0 + $1.sizeBytes }
+        var dropped: [Int64] = []
+        for block in blocks.sorted(by: { ($0.toMs, $0.number) < ($1.toMs, $1.number) }) {
+            guard block.toMs < nowMs - ageMs || kept > sizeBytes else { break }
+            kept -= block.sizeBytes
+            dropped.append(block.number)
+        }
+        return dropped
+    }
+}

@@ -1,0 +1,239 @@
+import MetricsAPI
+import MetricsCore
+import Testing
+import Time
+
+/// metricsd's machine in a world of its own: a clock, timers, collectors that answer as told, and a disk.
+private struct World {
+    var machine = MetricsMachine()
+    var now = at(0)
+    var disk = FakeDisk()
+    var timers: [TimerID: Instant] = [:]
+    var reports: [MetricsMachine.Report] = []
+    var collecting: [(name: String, round: UInt64)] = []
+    var committing: Batch?
+    var lists = 0
+    var dropped: [Int64] = []
+    var isTableWanted: Set<String> = []
+    var value = 0.0
+    /// What a collector does with a round: values, a failure, or nothing at all.
+    var answer: [String: String] = [:]
+    var diskAnswers = true
+    var diskWrites = true
+
+    static let plans = [
+        CollectorPlan(name: "process", level: .process, interval: .seconds(1), deadline: .milliseconds(500)),
+        CollectorPlan(name: "system", level: .system, interval: .seconds(1), deadline: .milliseconds(500)),
+    ]
+
+    mutating func perform(_ actions: [MetricsMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .setTimer(let id, let due): timers[id] = due
+            case .cancelTimer(let id): timers[id] = nil
+            case .collect(let name, let round): collecting.append((name, round))
+            case .sendTable(let name): isTableWanted.insert(name)
+            case .commit(let batch):
+                #expect(committing == nil, "one commit at a time")
+                committing = batch
+            case .listBlocks: lists += 1
+            case .drop(let blocks, _): dropped += blocks
+            case .report(let report): reports.append(report)
+            }
+        }
+    }
+
+    mutating func answerAll() {
+        while !collecting.isEmpty {
+            let (name, round) = collecting.removeFirst()
+            switch answer[name] {
+            case nil:
+                value += 1
+                let table = isTableWanted.remove(name) == nil ? nil : [Labels("m", [Label("of", name)])]
+                perform(machine.collected(name, round: round, Collection(table: table, values: [value]), now: now))
+            case "silent": break
+            case .some(let reason): perform(machine.failed(name, round: round, reason: reason, now: now))
+            }
+        }
+        guard diskAnswers, let batch = committing else { return }
+        committing = nil
+        if diskWrites {
+            disk.write(batch)
+            perform(machine.committed(sequence: batch.sequence, now: now))
+        } else {
+            perform(machine.commitFailed(sequence: batch.sequence, reason: "no space left", now: now))
+        }
+    }
+
+    mutating func run(_ milliseconds: Int64) {
+        let end = now.instant + .milliseconds(milliseconds)
+        while let next = timers.min(by: { ($0.value, $0.key.value) < ($1.value, $1.key.value) }), next.value <= end {
+            timers[next.key] = nil
+            if next.value > now.instant { now = now.advanced(by: next.value - now.instant) }
+            perform(machine.timerFired(next.key, now: now))
+            answerAll()
+        }
+        now = now.advanced(by: end - now.instant)
+    }
+
+    func shown(_ name: String) -> [Int64: Double?] {
+        shown(name, in: machine.head, uncommitted: machine.showsUncommitted)
+    }
+
+    func shown(_ name: String, in head: Head, uncommitted: Bool = false) -> [Int64: Double?] {
+        let labels = Labels("m", [Label("of", name)])
+        var all = visible(head, labels, uncommitted: uncommitted)
+        for (time, value) in disk.sealedValues(of: head.index.number(of: labels)) { all[time] = value }
+        return all
+    }
+}
+
+@Suite("metricsd's machine")
+struct MachineTests {
+    @Test("Each second is measured and within two seconds on disk")
+    func steady() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(60_400)
+        #expect(world.shown("system").count == 58)
+        #expect(world.machine.head.uncommittedRounds <= 4)
+        let newest = world.machine.head.committedToMs ?? 0
+        #expect(world.now.wall.milliseconds - (newest + 1000) <= 1500, "the round after the newest is not older")
+        #expect(world.reports.isEmpty)
+        #expect(world.machine.status.store == .working)
+        #expect(
+            world.machine.ownFigures(withTable: true).table?.count
+                == world.machine.ownFigures(withTable: false).values.count)
+    }
+
+    @Test("A collector that hangs, and one that fails, hold up no other")
+    func independence() {
+        var world = World()
+        world.answer["process"] = "silent"
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(30_000)
+        #expect(world.shown("system").count >= 28)
+        #expect(
+            world.reports == [
+                .collectorDown("process", level: .process, reason: "no answer in 500 ms", attempts: 5)
+            ])
+        #expect(world.machine.collectorStates.map(\.condition) == [.stuck, .up])
+    }
+
+    @Test("A failing collector goes down after five attempts, its series end, and it comes back")
+    func failing() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(5000)
+        world.answer["process"] = "refused"
+        world.run(10_000)
+        #expect(world.machine.failure(of: "process") == "refused")
+        let ended = world.shown("process").values.filter { $0 == nil }.count
+        #expect(ended == 1)
+        world.answer["process"] = nil
+        world.run(5000)
+        #expect(world.reports.count == 2)
+        #expect(world.machine.failure(of: "process") == nil)
+        #expect(world.shown("system").count >= 18)
+    }
+
+    @Test("A query's flush commits at once and waits for one commit only")
+    func flush() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(1000)
+        #expect(world.shown("system").isEmpty)
+        world.perform(world.machine.flushAsked(now: world.now))
+        #expect(world.machine.isFlushing)
+        world.answerAll()
+        #expect(!world.machine.isFlushing)
+        #expect(world.shown("system").count == 1)
+    }
+
+    @Test("While the disk refuses everything is kept, shown, and written when it takes again")
+    func refusingDisk() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(10_000)
+        world.diskWrites = false
+        world.run(120_000)
+        #expect(world.machine.status.store == .failing)
+        #expect(world.machine.storeProblem == "no space left")
+        #expect(world.shown("system").count >= 128, "uncommitted values are shown meanwhile")
+        world.diskWrites = true
+        world.run(10_000)
+        #expect(world.machine.status.store == .working)
+        #expect(world.reports.count == 2)
+        let restored = world.disk.restored()
+        #expect(restored.damaged == 0)
+        #expect(world.shown("system", in: restored.head).count >= 136)
+    }
+
+    @Test("A commit that does not come back is waited for, and collecting goes on")
+    func hangingDisk() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(10_000)
+        world.diskAnswers = false
+        world.run(60_000)
+        #expect(world.machine.status.store == .failing)
+        #expect(!world.machine.isFlushing, "queries do not wait for it")
+        world.diskAnswers = true
+        world.answerAll()
+        world.run(5000)
+        #expect(world.machine.status.store == .working)
+        #expect(world.shown("system").count >= 72)
+    }
+
+    @Test("Whatever a query showed survives a kill at any moment", arguments: 0..<25 as Range<UInt64>)
+    func killLosesNothingShown(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        for _ in 0..<40 {
+            world.run(Int64(random.next() % 60_000))
+            world.diskAnswers = random.next() % 4 > 0
+            world.answer["process"] = random.next() % 5 == 0 ? "refused" : nil
+            if random.next() % 3 == 0 { world.perform(world.machine.flushAsked(now: world.now)) }
+            guard !world.machine.showsUncommitted else { continue }
+            let shown = ["process", "system"].map { world.shown($0) }
+            let restored = world.disk.restored()
+            for (name, values) in zip(["process", "system"], shown) {
+                let again = world.shown(name, in: restored.head)
+                for (time, value) in values { #expect(again[time] == .some(value), "\(name) at \(time)") }
+            }
+        }
+    }
+
+    @Test("Values that do not fit their table count as a failure, and the table is asked for")
+    func wrongWidth() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(1500)
+        world.isTableWanted = []
+        world.perform(world.machine.collectAsked(.system, now: world.now))
+        let round = world.collecting.removeFirst().round
+        let wrong = Collection(table: nil, values: [1, 2, 3])
+        world.perform(world.machine.collected("system", round: round, wrong, now: world.now))
+        #expect(world.isTableWanted == ["system"])
+        #expect(world.machine.failure(of: "system") == "its values do not fit its table")
+        world.run(2000)
+        #expect(world.machine.failure(of: "system") == nil)
+    }
+
+    @Test("A removed collector's series end, and the store's blocks are listed for retention")
+    func removal() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(5000)
+        world.perform(world.machine.collectorRemoved("process", now: world.now))
+        world.run(700_000)
+        #expect(world.shown("process").values.filter { $0 == nil }.count == 1)
+        #expect(world.machine.collectors(of: .process).isEmpty)
+        #expect(world.lists == 2)
+        let old = BlockSummary(number: 1, toMs: 5, sizeBytes: 10)
+        let new = BlockSummary(number: 2, toMs: world.now.wall.milliseconds, sizeBytes: 10)
+        world.perform(world.machine.blocksListed([old, new], now: world.now))
+        #expect(world.dropped == [1])
+    }
+}

@@ -1,0 +1,101 @@
+import Testing
+
+@Suite struct CatalogueTests {
+    private static let catalogue = """
+        # mainstay-id: daemonStarted
+        -- 772837f25d3340bc88f5ef4d25e6ede5
+        Subject: x
+
+        # mainstay-id: daemonStopping
+        -- 861a5510d73146748b430eadaa78f4d8
+        """
+    private static let right = "static let daemonStarted = MessageID(\"772837f25d3340bc88f5ef4d25e6ede5\")"
+
+    private func violations(_ line: String) -> [Int] {
+        Catalogue.violations(Self.catalogue, sources: [SwiftSource(path: "Sources/A.swift", text: "\n\(line)")]).map(
+            \.line)
+    }
+
+    @Test func `the ids of the sources are those of the catalogue`() throws {
+        let catalogue = try #require(project.text("systemd/mainstay.catalog"))
+        #expect(Catalogue.ids(catalogue).count >= 10)
+        #expect(Set(Catalogue.ids(catalogue).values).count == Catalogue.ids(catalogue).count, "an id stands twice")
+        let sources = project.swiftFiles().filter { $0.isIn("Sources") }
+        let found = Catalogue.violations(catalogue, sources: sources)
+        #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
+    }
+
+    @Test func `an id that differs, or stands under another name, is found`() {
+        #expect(violations(Self.right) == [])
+        #expect(violations(Self.right.replacing("7728", with: "7729")) == [2])
+        #expect(violations(Self.right.replacing("daemonStarted", with: "daemonBegan")) == [2])
+        #expect(
+            violations("package static let daemonStopping: MessageID = MessageID(\"861a5510d73146748b430eadaa78f4d8\")")
+                == [])
+    }
+
+    @Test func `an entry that no source writes is found`() {
+        let source = SwiftSource(path: "Sources/A.swift", text: Self.right)
+        #expect(Catalogue.unused(Self.catalogue, sources: [source]) == ["daemonStopping"])
+    }
+}
+
+@Suite struct AcceptanceTests {
+    private func page(_ change: (String) -> String? = { "| \($0) | text | `Tests/A.swift` |" }) -> String {
+        Acceptance.ids.compactMap(change).joined(separator: "\n")
+    }
+
+    private func violations(_ page: String) -> [String] {
+        Acceptance.violations(page) { $0 == "Tests/A.swift" }.map(\.message)
+    }
+
+    @Test(.enabled(if: project.exists("ACCEPTANCE.md")))
+    func `every criterion has its row, and what it names is there`() throws {
+        let found = Acceptance.violations(try #require(project.text("ACCEPTANCE.md")), exists: project.exists)
+        #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
+    }
+
+    @Test func `all criteria of the seed are asked for`() {
+        #expect(Acceptance.ids.count == 40 + 12 + 2 + 18)
+        #expect(Set(Acceptance.ids).count == Acceptance.ids.count)
+    }
+
+    @Test func `a missing, doubled, empty or false row is found`() {
+        #expect(violations(page()) == [])
+        #expect(violations(page { $0 == "R3.4" ? nil : "| \($0) | text | not yet |" }) == ["R3.4 has no row"])
+        #expect(violations(page() + "\n| C1 | text | not yet |") == ["C1 has a second row"])
+        let empty = page { $0 == "I7" ? "| I7 | text | soon |" : "| \($0) | text | *not yet* |" }
+        #expect(violations(empty) == ["I7 names neither a file nor *not yet*"])
+        let false_ = page { $0 == "T1" ? "| T1 | text | `Tests/B.swift` |" : "| \($0) | text | not yet |" }
+        #expect(violations(false_) == ["T1 names Tests/B.swift, which is not there"])
+    }
+}
+
+@Suite struct FigureTests {
+    private static let table = """
+        <!-- report: guard -->
+        | fault | median s | worst s |
+        |---|---|---|
+        | loop 1 | 2.4 | 11,000 |
+        """
+
+    private func violations(_ page: String) -> [String] {
+        Figures.violations(page) { $0 == "guard" ? "{\"median\": 2.38, \"worst\": [11000,7]}" : nil }.map(\.message)
+    }
+
+    @Test(.enabled(if: project.exists("README.md")))
+    func `the figures of the README stand in the reports`() throws {
+        let page = try #require(project.text("README.md"))
+        let found = Figures.violations(page) { project.text("Tests/Reports/\($0).json") }
+        #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
+    }
+
+    @Test func `a figure that no report holds, and a table that names none, are found`() {
+        #expect(violations(Self.table) == [])
+        #expect(violations(Self.table.replacing("2.4", with: "2.3")) == ["2.3 does not stand in the report guard"])
+        #expect(violations(Self.table.replacing("guard", with: "other")).first == "no report Tests/Reports/other.json")
+        #expect(violations("| a | 5 |") == ["5 in a table without <!-- report: NAME -->"])
+        #expect(violations(Self.table + "\n\ntext\n\n| a | 2.4 |") == ["2.4 in a table without <!-- report: NAME -->"])
+        #expect(violations("```\n| a | 5 |\n```\n| `x` | v1 | p95 |") == [])
+    }
+}

@@ -1,0 +1,184 @@
+/// The journal's catalogue is where message ids are settled; the sources hold them as `static let NAME = MessageID("HEX")`.
+enum Catalogue {
+    /// Names to ids, from the lines `# mainstay-id: NAME` and `-- HEX`.
+    static func ids(_ catalogue: String) -> [String: String] {
+        var ids: [String: String] = [:]
+        var name: Substring?
+        for line in catalogue.split(separator: "\n") {
+            if line.hasPrefix("# mainstay-id: ") { name = line.dropFirst("# mainstay-id: ".count).trimmed }
+            if line.hasPrefix("-- "), let found = name {
+                ids[String(found)] = String(line.dropFirst(3).trimmed)
+                name = nil
+            }
+        }
+        return ids
+    }
+
+    /// Every id of the sources stands in the catalogue under the same name.
+    static func violations(_ catalogue: String, sources: [SwiftSource]) -> [Violation] {
+        let ids = ids(catalogue)
+        return sources.flatMap { source in
+            source.textLines.enumerated().compactMap { index, line in
+                guard let constant = constant(line) else { return nil }
+                guard ids[constant.name] != constant.hex else { return nil }
+                let expected = ids[constant.name].map { "\($0) there" } ?? "not there"
+                let message = "message id \(constant.name) is \(expected): systemd/mainstay.catalog decides"
+                return Violation(path: source.path, line: index + 1, message: message)
+            }
+        }
+    }
+
+    /// Names of the catalogue that no source holds: entries that are never written.
+    static func unused(_ catalogue: String, sources: [SwiftSource]) -> [String] {
+        let used = Set(sources.flatMap { $0.textLines.compactMap { constant($0)?.name } })
+        return ids(catalogue).keys.filter { !used.contains($0) }.sorted()
+    }
+
+    private static func constant(_ line: Substring) -> (name: String, hex: String)? {
+        let parts = line.split(separator: "MessageID(\"", maxSplits: 1)
+        guard parts.count == 2,
+            let name = parts[0].split(whereSeparator: { " =:".contains($0) }).last(where: { $0 != "MessageID" })
+        else { return nil }
+        let hex = parts[1].prefix { $0 != "\"" }
+        return hex.count == 32 ? (String(name), String(hex)) : nil
+    }
+}
+
+/// ACCEPTANCE.md: every criterion by its id, with the test or report that shows it, or *not yet*.
+enum Acceptance {
+    static let ids: [String] =
+        numbered("R1", 5) + numbered("R2", 5) + numbered("R3", 5) + numbered("R4", 5) + numbered("R5", 5)
+        + numbered("R6", 5) + numbered("R7", 5) + numbered("R8", 5) + (1...4).map { "C\($0)" }
+        + (1...4).map { "W\($0)" }
+        + (1...4).map { "L\($0)" } + (1...2).map { "T\($0)" } + (1...18).map { "I\($0)" }
+
+    private static func numbered(_ prefix: String, _ count: Int) -> [String] {
+        (1...count).map { "\(prefix).\($0)" }
+    }
+
+    /// Each id begins exactly one row `| ID | … |`, whose last cell says *not yet* or names files that exist, in backticks.
+    static func violations(_ page: String, exists: (String) -> Bool) -> [Violation] {
+        var found: [Violation] = []
+        var rows: [String: Int] = [:]
+        for (index, line) in page.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            guard line.hasPrefix("|") else { continue }
+            let cells = line.split(separator: "|").map(\.trimmed)
+            guard let id = cells.first.map(String.init), ids.contains(id), let shown = cells.last else { continue }
+            if rows[id] != nil { found.append(violation(index + 1, "\(id) has a second row")) }
+            rows[id] = index + 1
+            let files = shown.split(separator: "`", omittingEmptySubsequences: false).enumerated()
+                .filter { $0.offset % 2 == 1 && $0.element.contains("/") }.map {
+                    String($0.element.prefix { $0 != " " })
+                }
+            for file in files where !exists(file) {
+                found.append(violation(index + 1, "\(id) names \(file), which is not there"))
+            }
+            if files.isEmpty && !shown.contains("not yet") {
+                found.append(violation(index + 1, "\(id) names neither a file nor *not yet*"))
+            }
+        }
+        for id in ids where rows[id] == nil { found.append(violation(0, "\(id) has no row")) }
+        return found
+    }
+
+    private static func violation(_ line: Int, _ message: String) -> Violation {
+        Violation(path: "ACCEPTANCE.md", line: line, message: message)
+    }
+}
+
+/// README.md shows measured figures only under `<!-- report: NAME -->`, and only such as stand in Tests/Reports/NAME.json.
+enum Figures {
+    /// `report` answers the text of a report by its name.
+    static func violations(_ page: String, report: (String) -> String?) -> [Violation] {
+        var found: [Violation] = []
+        var figures: [Double]?
+        var name = ""
+        var isCode = false
+        for (index, line) in page.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if line.hasPrefix("```") { isCode.toggle() }
+            if isCode { continue }
+            if let marked = marker(line) {
+                name = marked
+                guard let text = report(marked) else {
+                    found.append(violation(index + 1, "no report Tests/Reports/\(marked).json"))
+                    figures = []
+                    continue
+                }
+                figures = numbers(text, grouped: false).map(\.value)
+            } else if line.hasPrefix("|") {
+                for number in measured(line) {
+                    guard let figures else {
+                        found.append(violation(index + 1, "\(number.text) in a table without <!-- report: NAME -->"))
+                        continue
+                    }
+                    if !figures.contains(where: { rounded($0, like: number) == number.value }) {
+                        found.append(violation(index + 1, "\(number.text) does not stand in the report \(name)"))
+                    }
+                }
+            } else if !line.trimmed.isEmpty {
+                figures = nil
+            }
+        }
+        return found
+    }
+
+    private static func marker(_ line: Substring) -> String? {
+        guard line.hasPrefix("<!-- report: "), line.hasSuffix(" -->") else { return nil }
+        return String(line.dropFirst("<!-- report: ".count).dropLast(" -->".count))
+    }
+
+    /// The figures of a table's row: numbers in its cells but for the first, which names the row.
+    private static func measured(_ line: Substring) -> [Number] {
+        line.split(separator: "|").dropFirst().flatMap { numbers(String($0), grouped: true) }
+    }
+
+    struct Number {
+        var text: String
+        var value: Double
+        /// Digits behind the point.
+        var places: Int
+    }
+
+    /// Numbers that stand alone: `3.5`, not the 1 in `p1`; `grouped` takes the commas of `11,000` for part of it, which in JSON
+    /// part two numbers.
+    static func numbers(_ text: String, grouped: Bool) -> [Number] {
+        let bytes = Array(text.utf8)
+        var found: [Number] = []
+        var position = 0
+        while position < bytes.count {
+            let isDigit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position])
+            let isAlone =
+                position == 0 || !(bytes[position - 1].isIdentifier || bytes[position - 1] == UInt8(ascii: "."))
+            guard isDigit && isAlone else {
+                position += 1
+                continue
+            }
+            var end = position
+            while end < bytes.count, isNumeral(bytes[end], grouped: grouped) { end += 1 }
+            while bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: ",") { end -= 1 }
+            let shown = String(decoding: bytes[position..<end], as: UTF8.self)
+            let plain = shown.split(separator: ",").joined()
+            if let value = Double(plain) {
+                let places = plain.split(separator: ".", maxSplits: 1).dropFirst().first?.count ?? 0
+                found.append(Number(text: shown, value: value, places: places))
+            }
+            position = end
+        }
+        return found
+    }
+
+    private static func isNumeral(_ byte: UInt8, grouped: Bool) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: ".")
+            || (grouped && byte == UInt8(ascii: ","))
+    }
+
+    private static func rounded(_ value: Double, like number: Number) -> Double {
+        var scale = 1.0
+        for _ in 0..<number.places { scale *= 10 }
+        return (value * scale).rounded() / scale
+    }
+
+    private static func violation(_ line: Int, _ message: String) -> Violation {
+        Violation(path: "README.md", line: line, message: message)
+    }
+}
