@@ -143,12 +143,14 @@ import Time
     @Test func theShrinkGuardAsksOnlyWhereMuchIsLost() {
         let many = Samples.bytes((1...10).map { "KEY\($0)=\(String(repeating: "v", count: 60))\n" }.joined())
         let few = Samples.bytes("KEY1=v\n")
-        let loss = ShrinkGuard.loss(from: many, to: few, editor: usual)
+        let loss = ShrinkGuard.loss(from: many, to: few, editor: usual, limitPercent: 30)
         #expect(loss?.keysBefore == 10)
         #expect(loss?.keysAfter == 1)
         #expect(
-            ShrinkGuard.loss(from: Samples.bytes("K=long value\n"), to: Samples.bytes("K=\n"), editor: usual) == nil)
-        #expect(ShrinkGuard.loss(from: few, to: many, editor: usual) == nil)
+            ShrinkGuard.loss(
+                from: Samples.bytes("K=long value\n"), to: Samples.bytes("K=\n"), editor: usual, limitPercent: 30)
+                == nil)
+        #expect(ShrinkGuard.loss(from: few, to: many, editor: usual, limitPercent: 30) == nil)
     }
 
     @Test func whatReadersReadDifferentlyIsTold() {

@@ -1,8 +1,6 @@
 /// Stops a change that loses much of a file: the shape of the corruption that once took a private key (FACTS §1). What
 /// is lost on purpose is written with `force`.
 package enum ShrinkGuard {
-    /// More than this share of the keys, or of the bytes, is too much.
-    package static let largestLossPercent = 30
     /// One short value in a small file is no loss worth a question: so many keys or bytes must be gone besides.
     package static let smallestKeysGone = 2
     package static let smallestBytesGone = 256
@@ -15,16 +13,19 @@ package enum ShrinkGuard {
         package var bytesAfter: Int
     }
 
-    /// The loss from `old` to `new` where it is too much; nil where it is not. Keys are those that any of the editor's
-    /// readers sees.
-    package static func loss(from old: [UInt8], to new: [UInt8], editor: EnvEditor) -> Loss? {
+    /// The loss from `old` to `new` where more than `limitPercent` of the keys or bytes go; nil where it is no question.
+    /// Keys are those that any of the editor's readers sees.
+    package static func loss(
+        from old: [UInt8], to new: [UInt8], editor: EnvEditor, limitPercent: Double
+    ) -> Loss? {
         let loss = Loss(
             keysBefore: keys(of: old, editor), keysAfter: keys(of: new, editor), bytesBefore: old.count,
             bytesAfter: new.count)
+        func isOver(_ gone: Int, of all: Int) -> Bool { Double(gone) * 100 > Double(all) * limitPercent }
         let keysGone = loss.keysBefore - loss.keysAfter
         let bytesGone = loss.bytesBefore - loss.bytesAfter
-        let tooManyKeys = keysGone >= smallestKeysGone && keysGone * 100 > loss.keysBefore * largestLossPercent
-        let tooManyBytes = bytesGone >= smallestBytesGone && bytesGone * 100 > loss.bytesBefore * largestLossPercent
+        let tooManyKeys = keysGone >= smallestKeysGone && isOver(keysGone, of: loss.keysBefore)
+        let tooManyBytes = bytesGone >= smallestBytesGone && isOver(bytesGone, of: loss.bytesBefore)
         return tooManyKeys || tooManyBytes ? loss : nil
     }
 

@@ -1,0 +1,113 @@
+package import ConfigAPI
+package import Time
+
+/// Who owns a file and who may open it, as a version records it.
+package struct FileIdentity: Hashable, Sendable {
+    package var uid: UInt32
+    package var gid: UInt32
+    /// The permission bits alone (0o7777).
+    package var mode: UInt32
+
+    package init(uid: UInt32, gid: UInt32, mode: UInt32) {
+        self.uid = uid
+        self.gid = gid
+        self.mode = mode
+    }
+
+    /// Whether every user of the host may read it.
+    package var isWorldReadable: Bool { mode & 0o004 != 0 }
+}
+
+/// One version of a file in the ledger: what it held, by digest, and how it came to be.
+///
+/// Versions of a file form a chain: each one's `chain` sums its own fields and the `chain` of the one before, so that a
+/// record that was changed, dropped or slipped in shows at the next `follows`.
+package struct Version: Hashable, Sendable {
+    /// What a version says, before it has its place in the chain.
+    package struct Draft: Hashable, Sendable {
+        package var origin: ConfigOrigin
+        /// The version whose content this one has again.
+        package var restored: Int64?
+        package var content: Digest
+        package var sizeBytes: Int64
+        /// The keys that differ from the version before, sorted.
+        package var keys: [String]
+        package var at: WallTime
+        /// Nil where nobody asked for it.
+        package var authorUID: UInt32?
+        package var reason: String
+        package var identity: FileIdentity
+
+        package init(
+            origin: ConfigOrigin, restored: Int64? = nil, content: Digest, sizeBytes: Int64, keys: [String],
+            at: WallTime, authorUID: UInt32?, reason: String, identity: FileIdentity
+        ) {
+            self.origin = origin
+            self.restored = restored
+            self.content = content
+            self.sizeBytes = sizeBytes
+            self.keys = keys
+            self.at = at
+            self.authorUID = authorUID
+            self.reason = reason
+            self.identity = identity
+        }
+    }
+
+    /// Counts from 1 without a gap.
+    package let number: Int64
+    package let draft: Draft
+    package let chain: Digest
+
+    /// The version after `previous`, or the first.
+    package init(_ draft: Draft, after previous: Version?) {
+        number = (previous?.number ?? 0) + 1
+        self.draft = draft
+        chain = Self.link(number, draft, after: previous?.chain)
+    }
+
+    /// A version as it was stored; whether it is whole, `follows` tells.
+    package init(stored number: Int64, _ draft: Draft, chain: Digest) {
+        self.number = number
+        self.draft = draft
+        self.chain = chain
+    }
+
+    /// Whether this version, as it stands, came right after `previous`.
+    package func follows(_ previous: Version?) -> Bool {
+        self == Version(draft, after: previous)
+    }
+
+    /// Each field with its length before it, so that no two versions run together to the same bytes.
+    private static func link(_ number: Int64, _ draft: Draft, after previous: Digest?) -> Digest {
+        var fields: [[UInt8]] = [
+            Array("mainstay configuration version, form 1".utf8), previous?.bytes ?? [], text(number),
+            Array(draft.origin.rawValue.utf8), draft.restored.map(text) ?? [], draft.content.bytes,
+            text(draft.sizeBytes), text(draft.at.milliseconds), draft.authorUID.map { text(Int64($0)) } ?? [],
+            Array(draft.reason.utf8), text(Int64(draft.identity.uid)), text(Int64(draft.identity.gid)),
+            text(Int64(draft.identity.mode)),
+        ]
+        fields += draft.keys.map { Array($0.utf8) }
+        var sum = SHA256()
+        for field in fields {
+            sum.update(text(Int64(field.count)))
+            sum.update([Byte.colon])
+            sum.update(field)
+        }
+        return sum.finish()
+    }
+
+    private static func text(_ number: Int64) -> [UInt8] { Array(String(number).utf8) }
+}
+
+/// A version that is recorded and about to be written: what a crash leaves behind until it is concluded or dropped.
+package struct Intent: Hashable, Sendable {
+    package var version: Version
+    /// The name, in the file's own folder, that its content is first written under.
+    package var temporary: String
+
+    package init(version: Version, temporary: String) {
+        self.version = version
+        self.temporary = temporary
+    }
+}
