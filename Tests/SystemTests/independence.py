@@ -1,5 +1,4 @@
-"""Must show 3: I1-I18 of ACCEPTANCE. Each daemon is broken in turn while the gateway hangs; an operator's acts are left alone.
-theirs."""
+"""Must show 3: I1-I18 of ACCEPTANCE. Each daemon broken in turn while the gateway hangs, and an operator's own acts."""
 
 import os
 import signal
