@@ -35,6 +35,8 @@ package enum IncidentOutcome: String, WireValue, CaseIterable {
     case recoveredAlone
     /// The operator stopped, restarted or held it: theirs from there on.
     case takenOver
+    /// It was saturated and then hung: another incident tells the rest.
+    case becameWorse
     /// It was shut down as an operator asked.
     case shutDown
 }
