@@ -46,7 +46,7 @@ package import Wire
     }
 
     /// Prometheus's spelling of a value.
-    package static func text(_ value: Double) -> String {
+    package nonisolated static func text(_ value: Double) -> String {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }
         if value == value.rounded(), abs(value) < 1e15 { return Int64(value).description }

@@ -18,6 +18,11 @@ struct BusReader {
         return sd_bus_message_read_basic(message, BusType.uint32.code, &value) > 0 ? value : nil
     }
 
+    func uint64() -> UInt64? {
+        var value: UInt64 = 0
+        return sd_bus_message_read_basic(message, BusType.uint64.code, &value) > 0 ? value : nil
+    }
+
     func int32() -> Int32? {
         var value: Int32 = 0
         return sd_bus_message_read_basic(message, BusType.int32.code, &value) > 0 ? value : nil
@@ -72,8 +77,10 @@ struct BusReader {
 /// The D-Bus type codes in use (sd-bus-protocol.h defines them as C characters).
 enum BusType: Character {
     case byte = "y"
+    case bool = "b"
     case int32 = "i"
     case uint32 = "u"
+    case uint64 = "t"
     case string = "s"
     case path = "o"
     case array = "a"
@@ -86,17 +93,50 @@ enum BusType: Character {
     }
 }
 
-/// One argument of a method call.
-enum BusArgument {
+/// One argument of a method call, or a part of one.
+indirect enum BusArgument: Sendable {
     case string(String)
     case int32(Int32)
+    case uint64(UInt64)
+    case bool(Bool)
+    /// All elements of the one type that `signature` names.
+    case array(of: String, [BusArgument])
+    case structure(String, [BusArgument])
+    case variant(String, BusArgument)
 
+    /// A named property, as `a(sv)` holds them.
+    static func property(_ name: String, _ signature: String, _ value: BusArgument) -> BusArgument {
+        .structure("sv", [.string(name), .variant(signature, value)])
+    }
+
+    /// 0 or more, or a negative errno.
     func append(to message: OpaquePointer?) -> Int32 {
         switch self {
         case .string(let value):
             return value.withCString { sd_bus_message_append_basic(message, BusType.string.code, $0) }
         case .int32(var value):
             return sd_bus_message_append_basic(message, BusType.int32.code, &value)
+        case .uint64(var value):
+            return sd_bus_message_append_basic(message, BusType.uint64.code, &value)
+        case .bool(let value):
+            var word: Int32 = value ? 1 : 0
+            return sd_bus_message_append_basic(message, BusType.bool.code, &word)
+        case .array(let signature, let elements):
+            return Self.append(elements, in: .array, signature, to: message)
+        case .structure(let signature, let members):
+            return Self.append(members, in: .structure, signature, to: message)
+        case .variant(let signature, let value):
+            return Self.append([value], in: .variant, signature, to: message)
         }
+    }
+
+    private static func append(
+        _ parts: [BusArgument], in container: BusType, _ signature: String, to message: OpaquePointer?
+    ) -> Int32 {
+        var result = sd_bus_message_open_container(message, container.code, signature)
+        for part in parts where result >= 0 {
+            result = part.append(to: message)
+        }
+        return result < 0 ? result : sd_bus_message_close_container(message)
     }
 }

@@ -49,6 +49,8 @@ package actor ProcessOne {
     private var attempts = 0
     private var followed: [String: UnitState] = [:]
     private var nameByPath: [String: String] = [:]
+    /// Jobs that calls of ours queued and that have not ended.
+    private var jobs: Set<UInt32> = []
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         thread.asUnownedSerialExecutor()
@@ -82,22 +84,76 @@ package actor ProcessOne {
         }
     }
 
+    /// Reads the unit now and follows it from now on. The answer comes within twice `callDeadline`.
+    package nonisolated func read(
+        _ unit: String, _ answered: @escaping @Sendable (Result<UnitState, ProcessOneFailure>) -> Void
+    ) {
+        thread.post {
+            self.assumeIsolated { one in
+                if one.followed[unit] == nil {
+                    one.startFollowing(unit)
+                }
+                one.readState(unit, answered)
+            }
+        }
+    }
+
     /// What a queued job is known by.
     package typealias JobAnswer = @Sendable (Result<UInt32, ProcessOneFailure>) -> Void
 
     /// Queues the unit's start; the answer is the job's id, and `jobRemoved` tells how it ended.
     package nonisolated func start(_ unit: String, _ answered: @escaping JobAnswer) {
-        queue("StartUnit", unit, answered)
+        queue("StartUnit", [.string(unit), .string("replace")], answered)
     }
 
     /// Queues the unit's stop. It cancels a restart that systemd has pending.
     package nonisolated func stop(_ unit: String, _ answered: @escaping JobAnswer) {
-        queue("StopUnit", unit, answered)
+        queue("StopUnit", [.string(unit), .string("replace")], answered)
     }
 
     /// Queues a stop and a start in one job. It waits for the old process as long as its `TimeoutStopSec=`.
     package nonisolated func restart(_ unit: String, _ answered: @escaping JobAnswer) {
-        queue("RestartUnit", unit, answered)
+        queue("RestartUnit", [.string(unit), .string("replace")], answered)
+    }
+
+    /// A program for a unit of its own, which goes when the program has ended.
+    package struct Program: Hashable, Sendable {
+        /// The program's absolute path, then its arguments.
+        package var arguments: [String]
+        /// The user that it runs as.
+        package var user: String
+        /// After this long it is ended.
+        package var timeout: Duration
+
+        package init(arguments: [String], user: String, timeout: Duration) {
+            self.arguments = arguments
+            self.user = user
+            self.timeout = timeout
+        }
+    }
+
+    /// Runs a program as the transient unit `unit` (`NAME.service`): process 1 starts it, as its user and with none of the
+    /// caller's powers or sandbox. Its job is `done` when it exits with 0, and `failed` otherwise.
+    package nonisolated func run(_ program: Program, as unit: String, _ answered: @escaping JobAnswer) {
+        let command = BusArgument.structure(
+            "sasb",
+            [
+                .string(program.arguments.first ?? ""), .array(of: "s", program.arguments.map { .string($0) }),
+                .bool(false),
+            ])
+        let microseconds = UInt64(clamping: program.timeout.nanoseconds / 1000)
+        let properties: [BusArgument] = [
+            .property("Description", "s", .string("A hook of Mainstay's settings")),
+            .property("Type", "s", .string("oneshot")),
+            .property("User", "s", .string(program.user)),
+            .property("ExecStart", "a(sasb)", .array(of: "(sasb)", [command])),
+            .property("TimeoutStartUSec", "t", .uint64(microseconds)),
+            .property("CollectMode", "s", .string("inactive-or-failed")),
+        ]
+        let arguments: [BusArgument] = [
+            .string(unit), .string("fail"), .array(of: "(sv)", properties), .array(of: "(sa(sv))", []),
+        ]
+        queue("StartTransientUnit", arguments, answered)
     }
 
     /// Whom `kill` sends its signal to.
@@ -110,7 +166,7 @@ package actor ProcessOne {
         _ unit: String, _ target: Target, signal: Int32,
         _ answered: @escaping @Sendable (Result<Void, ProcessOneFailure>) -> Void
     ) {
-        let arguments: [Argument] = [.string(unit), .string(target.rawValue), .int32(signal)]
+        let arguments: [BusArgument] = [.string(unit), .string(target.rawValue), .int32(signal)]
         thread.post {
             self.assumeIsolated { one in
                 one.callManager("KillUnit", arguments) { answered($0.map { _ in }) }
@@ -136,18 +192,6 @@ package actor ProcessOne {
                 $0.attempts = -1
                 $0.connection?.close()
                 $0.connection = nil
-            }
-        }
-    }
-
-    private enum Argument: Sendable {
-        case string(String)
-        case int32(Int32)
-
-        var busArgument: BusArgument {
-            switch self {
-            case .string(let value): .string(value)
-            case .int32(let value): .int32(value)
             }
         }
     }
@@ -179,6 +223,7 @@ package actor ProcessOne {
     private func lost(_ reason: String) {
         connection = nil
         isReady = false
+        jobs = []
         guard attempts >= 0 else { return }
         told(.disconnected(reason: reason))
         // All routes at once, then a pause that doubles: 100 ms to 5 s.
@@ -207,7 +252,7 @@ package actor ProcessOne {
     }
 
     private func call(
-        _ destination: String, _ path: String, _ interface: String, _ member: String, _ arguments: [Argument],
+        _ destination: String, _ path: String, _ interface: String, _ member: String, _ arguments: [BusArgument],
         _ answered: @escaping (Result<BusReader, ProcessOneFailure>) -> Void
     ) {
         guard let connection, isReady else {
@@ -216,22 +261,26 @@ package actor ProcessOne {
         }
         connection.call(
             destination: destination, path: path, interface: interface, member: member,
-            arguments: arguments.map(\.busArgument), deadline: Self.callDeadline, answered)
+            arguments: arguments, deadline: Self.callDeadline, answered)
     }
 
     private func callManager(
-        _ member: String, _ arguments: [Argument],
+        _ member: String, _ arguments: [BusArgument],
         _ answered: @escaping (Result<BusReader, ProcessOneFailure>) -> Void
     ) {
         call(
             "org.freedesktop.systemd1", Self.managerPath, Self.managerInterface, member, arguments, answered)
     }
 
-    private nonisolated func queue(_ member: String, _ unit: String, _ answered: @escaping JobAnswer) {
+    private nonisolated func queue(
+        _ member: String, _ arguments: [BusArgument], _ answered: @escaping JobAnswer
+    ) {
         thread.post {
             self.assumeIsolated { one in
-                one.callManager(member, [.string(unit), .string("replace")]) { result in
-                    answered(result.map { Self.jobID($0.string(.path) ?? "") })
+                one.callManager(member, arguments) { result in
+                    let job = result.map { Self.jobID($0.string(.path) ?? "") }
+                    if case .success(let id) = job { one.jobs.insert(id) }
+                    answered(job)
                 }
             }
         }
@@ -247,23 +296,54 @@ package actor ProcessOne {
         }
     }
 
-    /// Has process 1 load the unit, should it have none of that name in memory, and reads its state.
+    /// Has process 1 load the unit, should it have none of that name in memory, and tells its state.
     private func load(_ unit: String) {
-        callManager("LoadUnit", [.string(unit)]) { _ in self.read(unit) }
-    }
-
-    private func read(_ unit: String) {
-        let path = Self.path(of: unit)
-        for interface in [Self.unitInterface, Self.serviceInterface] {
-            call(
-                "org.freedesktop.systemd1", path, "org.freedesktop.DBus.Properties", "GetAll", [.string(interface)]
-            ) { result in
-                guard case .success(let reader) = result, self.followed[unit] != nil else { return }
-                self.apply(reader, to: unit)
-                if interface == Self.serviceInterface, let state = self.followed[unit] {
+        callManager("LoadUnit", [.string(unit)]) { _ in
+            self.readState(unit) { result in
+                if case .success(let state) = result {
                     self.told(.unitChanged(state))
                 }
             }
+        }
+    }
+
+    /// Two calls, sent together: systemd answers them in order, so the second's answer ends the reading.
+    private func readState(_ unit: String, _ answered: @escaping (Result<UnitState, ProcessOneFailure>) -> Void) {
+        let path = Self.path(of: unit)
+        getAll(path, Self.unitInterface) { result in
+            if case .success(let reader) = result { self.apply(reader, to: unit) }
+        }
+        getAll(path, Self.serviceInterface) { result in
+            switch result {
+            case .success(let reader):
+                self.apply(reader, to: unit)
+                answered(self.followed[unit].map { .success($0) } ?? .failure(.notFollowed))
+            case .failure(let failure):
+                answered(.failure(failure))
+            }
+        }
+    }
+
+    private func getAll(
+        _ path: String, _ interface: String, _ answered: @escaping (Result<BusReader, ProcessOneFailure>) -> Void
+    ) {
+        call(
+            "org.freedesktop.systemd1", path, "org.freedesktop.DBus.Properties", "GetAll", [.string(interface)],
+            answered)
+    }
+
+    /// A job's kind is a property of the job alone.
+    private func readKind(ofJob job: UInt32, of unit: String) {
+        call(
+            "org.freedesktop.systemd1", "\(Self.managerPath)/job/\(job)", "org.freedesktop.DBus.Properties", "Get",
+            [.string("org.freedesktop.systemd1.Job"), .string("JobType")]
+        ) { result in
+            guard case .success(let reader) = result, let kind = reader.inside(.variant, "s", { reader.string() }),
+                var state = self.followed[unit], state.job == job
+            else { return }
+            state.jobKind = kind ?? ""
+            self.followed[unit] = state
+            self.told(.unitChanged(state))
         }
     }
 
@@ -277,6 +357,7 @@ package actor ProcessOne {
             case "ActiveState": state.activeState = reader.string() ?? ""
             case "SubState": state.subState = reader.string() ?? ""
             case "Result": state.result = reader.string() ?? ""
+            case "ExecMainStartTimestampMonotonic": state.mainStartedUsec = reader.uint64() ?? 0
             case "MainPID": state.mainPid = reader.uint32().map { Int32(clamping: $0) } ?? 0
             case "ExecMainCode": state.exitCode = reader.int32() ?? 0
             case "ExecMainStatus": state.exitStatus = reader.int32() ?? 0
@@ -287,7 +368,14 @@ package actor ProcessOne {
             default: break  // Some 300 others.
             }
         }
-        guard state != followed[unit] else { return false }
+        let before = followed[unit]
+        guard state != before else { return false }
+        if state.job != before?.job {
+            state.jobKind = ""
+            if state.job != 0 {
+                readKind(ofJob: state.job, of: unit)
+            }
+        }
         followed[unit] = state
         return true
     }
@@ -305,16 +393,13 @@ package actor ProcessOne {
             if Self.lastUnits.contains(unit) {
                 readSystemState()
             }
-            guard followed[unit] != nil || Self.lastUnits.contains(unit) else { return }
-            if member == "JobNew" {
-                told(.jobAdded(id: id, unit: unit))
-            } else {
+            if member == "JobRemoved", jobs.remove(id) != nil || followed[unit] != nil {
                 told(.jobRemoved(id: id, unit: unit, result: reader.string() ?? ""))
             }
         case "UnitNew":
             // A unit that was dropped from memory is back: what we knew of it is of another life.
             guard let unit = reader.string(), followed[unit] != nil else { return }
-            read(unit)
+            load(unit)
         case "StartupFinished":
             readSystemState()
         default:

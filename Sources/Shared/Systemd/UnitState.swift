@@ -12,6 +12,8 @@ package struct UnitState: Hashable, Sendable {
     package var result = ""
     /// 0 while there is none.
     package var mainPid: Int32 = 0
+    /// When the main process was started, in microseconds of CLOCK_MONOTONIC; 0 while it never was.
+    package var mainStartedUsec: UInt64 = 0
     /// CLD_EXITED 1, CLD_KILLED 2, CLD_DUMPED 3; 0 while the main process runs or never ran.
     package var exitCode: Int32 = 0
     /// The exit status or, for a killed process, the signal.
@@ -22,6 +24,8 @@ package struct UnitState: Hashable, Sendable {
     package var invocation = ""
     /// The queued job's id; 0 for none.
     package var job: UInt32 = 0
+    /// The queued job's kind: `start`, `stop`, `restart`, …; empty for none, or where it was over before it could be read.
+    package var jobKind = ""
     /// Path under the cgroup root, as `/system.slice/gateway.service`.
     package var controlGroup = ""
 
@@ -40,9 +44,6 @@ package enum ProcessOneEvent: Hashable, Sendable {
     case unitChanged(UnitState)
     /// A job ended: `done`, `canceled`, `timeout`, `failed`, `dependency`, `skipped`.
     case jobRemoved(id: UInt32, unit: String, result: String)
-    /// A job was queued for a unit that we follow, or for a unit that ends the host's run. Asking for the job's own kind
-    /// is another call; the unit's state tells the same a moment later.
-    case jobAdded(id: UInt32, unit: String)
     /// `initializing`, `starting`, `running`, `degraded`, `maintenance`, `stopping`.
     case systemState(String)
 }
@@ -64,6 +65,9 @@ package struct ProcessOneFailure: Error, Hashable, Sendable {
     /// It was sent and may still be done.
     package static let timedOut = ProcessOneFailure(
         name: "mainstay.TimedOut", message: "process 1 did not answer in time")
+    /// The unit was let go while it was read.
+    package static let notFollowed = ProcessOneFailure(
+        name: "mainstay.NotFollowed", message: "the unit is not followed any more")
     /// It was sent and may have been done.
     package static let disconnected = ProcessOneFailure(
         name: "mainstay.Disconnected", message: "the connection to process 1 ended before the answer")

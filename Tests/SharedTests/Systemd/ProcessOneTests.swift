@@ -51,6 +51,26 @@ import Time
         thread.stop()
     }
 
+    @Test(.timeLimit(.minutes(1)), arguments: [("/bin/true", "done"), ("/bin/false", "failed")])
+    func `a program runs as a unit of its own, and its job tells how it ended`(program: String, result: String)
+        async throws
+    {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+        let hook = ProcessOne.Program(arguments: [program], user: "root", timeout: .seconds(10))
+        let job = try await withCheckedContinuation { done in
+            one.run(hook, as: "mainstay-hook-test.service") { done.resume(returning: $0) }
+        }.get()
+        try await Self.next(&reader) { $0 == .jobRemoved(id: job, unit: "mainstay-hook-test.service", result: result) }
+        one.close()
+        thread.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func `a call about a unit that is not there fails with systemd's own reason`()
         async throws
     {
