@@ -79,7 +79,7 @@ let concerns: [Target] =
     concern("Config", daemon: "configd")
     + concern("Metrics", daemon: "metricsd", listensTo: ["Config"], libraries: [http])
     + concern("Health", daemon: "healthd", listensTo: ["Config", "Metrics"], libraries: [http, subprocess])
-    + concern("Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http, subprocess])
+    + concern("Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http])
 
 let apis: [Target.Dependency] = ["ConfigAPI", "MetricsAPI", "HealthAPI", "WatchdogAPI"]
 let cores: [Target.Dependency] = ["ConfigCore", "MetricsCore", "HealthCore", "WatchdogCore"]

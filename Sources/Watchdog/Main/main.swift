@@ -1,1 +1,3 @@
-print("placeholder")
+import WatchdogDaemon
+
+WatchdogDaemon.run()

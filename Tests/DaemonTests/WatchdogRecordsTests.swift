@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+import WatchdogAPI
+import WatchdogCore
+import Wire
+
+@testable import WatchdogDaemon
+
+/// What watchdogd keeps on disk.
+@Suite struct WatchdogRecordsTests {
+    private let folder: String
+
+    init() throws {
+        folder = "/tmp/mainstay-records-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    private func records(incidents: Int = 10, bundles: Int = 3) throws -> Records {
+        try Records(folder: folder, incidentsKept: incidents, bundlesKept: bundles)
+    }
+
+    private static func record(_ id: String, at: Int64, service: String = "gateway", aliases: [String] = [])
+        -> IncidentRecord
+    {
+        IncidentRecord(
+            id: id, service: service, openedAtMs: at, incidentClass: .spinning, numbers: ClassNumbers(windowMs: 2000),
+            outcome: .open, aliases: aliases)
+    }
+
+    @Test func `what is kept is there for the next start, with the incident that was open`() throws {
+        var first = try records()
+        let memory = GuardMemory(
+            keptAtMs: 5, budgetTokens: 3.5, backoffLevel: 2, halfOpenLevel: 0, healthyMs: 7, openIncident: "i-2",
+            stoppedByUs: false)
+        try first.keep(memory, of: "gateway")
+        try first.keep(Self.record("i-2", at: 2))
+        let second = try records()
+        let (kept, incident) = second.memory(of: "gateway")
+        #expect(kept == memory)
+        #expect(incident == Self.record("i-2", at: 2))
+        #expect(second.memory(of: "other").0 == nil)
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `the newest incidents come first, page by page, and the oldest go`() throws {
+        var records = try records(incidents: 4)
+        for number in 1...6 { try records.keep(Self.record("i-\(number)", at: Int64(number))) }
+        let first = try #require(records.incidents(of: nil, limit: 3, after: nil))
+        #expect(first.incidents.map(\.id) == ["i-6", "i-5", "i-4"])
+        #expect(first.next == "i-4")
+        let second = try #require(records.incidents(of: nil, limit: 3, after: first.next))
+        #expect(second.incidents.map(\.id) == ["i-3"])
+        #expect(second.next == nil)
+        #expect(records.incidents(of: nil, limit: 3, after: "i-1") == nil)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(folder)/incidents").count == 4)
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `an incident is found by its alias, and a later writing replaces it`() throws {
+        var records = try records()
+        try records.keep(Self.record("i-1", at: 1))
+        try records.keep(Self.record("i-1", at: 1, aliases: ["h-9"]))
+        #expect(records.incident("h-9")?.id == "i-1")
+        #expect(records.incidents(of: "gateway", limit: 10, after: nil)?.incidents.count == 1)
+        #expect(records.incidents(of: "other", limit: 10, after: nil)?.incidents == [])
+        #expect(records.incident("i-7") == nil)
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `a damaged file costs itself alone, and a name cannot leave the folder`() throws {
+        var first = try records()
+        try first.keep(Self.record("../../i-1", at: 1))
+        try first.keep(Self.record("i-2", at: 2))
+        try Data("{\"id\":".utf8).write(to: URL(fileURLWithPath: "\(folder)/incidents/i-2.json"))
+        let second = try records()
+        #expect(second.incidents(of: nil, limit: 10, after: nil)?.incidents.map(\.id) == ["../../i-1"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: "\(folder)/incidents").sorted()
+                == [".._.._i-1.json", "i-2.json"])
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `of evidence the newest bundles are kept`() throws {
+        let records = try records(bundles: 3)
+        for number in 1...5 { try records.keepEvidence([UInt8](repeating: 1, count: number), of: "i-\(number)") }
+        let left = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/evidence").sorted()
+        #expect(left == ["i-3.json", "i-4.json", "i-5.json"])
+        #expect(Records.evidencePath(of: "i-5", in: folder) == "\(folder)/evidence/i-5.json")
+        try FileManager.default.removeItem(atPath: folder)
+    }
+}
