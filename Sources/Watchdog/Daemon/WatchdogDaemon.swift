@@ -28,7 +28,6 @@ import Wire
     let health: HealthPeer
     var settings: AllSettings
     var guarded: [String: GuardedService] = [:]
-    private var random = SeededRandom(seed: UInt64.random(in: .min ... .max))
     private var orders: Deque<Order> = []
     private var isCarryingOut = false
     private var handledEvents: UInt64 = 0
@@ -89,7 +88,7 @@ import Wire
             silent: { [weak self] in self?.dependenciesBecameUnknown() },
             alias: { [weak self] service, alias in self?.learnt(alias, of: service) })
         pressureReading = Loop.every(Self.pressureInterval) { [weak self] in self?.readPressure() }
-        carryOut(core.started(now: HostClock.now(), random: &random))
+        carryOut(core.started(now: HostClock.now()))
         handledEvents += 1
         started()
     }
@@ -108,13 +107,13 @@ import Wire
         }
         let now = HostClock.now()
         handledEvents += 1
-        carryOut(core.settingsChanged(coreSettings(), now: now, random: &random))
+        carryOut(core.settingsChanged(coreSettings(), now: now))
     }
 
     /// Gives the core the host's pressure: proof that loop and core work, and that the core hears of the host.
     package func tick(now: Moment) -> UInt64 {
         handledEvents += 1
-        carryOut(core.pressureSeen(someAvg10: pressurePercent, now: now, random: &random))
+        carryOut(core.pressureSeen(someAvg10: pressurePercent, now: now))
         return handledEvents
     }
 
@@ -158,13 +157,13 @@ import Wire
     /// Tells the core, and carries out what it orders.
     func handle(_ event: GuardEvent, of service: String) {
         handledEvents += 1
-        carryOut(core.handle(event, of: service, now: HostClock.now(), random: &random))
+        carryOut(core.handle(event, of: service, now: HostClock.now()))
     }
 
     /// An operator's wish; the reply, or the core's refusal.
     func ask(_ event: GuardEvent, of service: String) throws(RPCError) -> OperatorReply {
         handledEvents += 1
-        let answer = try core.ask(event, of: service, now: HostClock.now(), random: &random)
+        let answer = try core.ask(event, of: service, now: HostClock.now())
         carryOut(answer.orders)
         return answer.reply
     }
@@ -183,7 +182,7 @@ import Wire
             }
         case .managerSeen(let stopping):
             handledEvents += 1
-            carryOut(core.managerSeen(stopping: stopping, now: HostClock.now(), random: &random))
+            carryOut(core.managerSeen(stopping: stopping, now: HostClock.now()))
         case .connected(let route):
             context.log.write(.info, "process 1 answers over \(route)")
         case .disconnected(let reason):
