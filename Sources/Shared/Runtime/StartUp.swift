@@ -26,71 +26,79 @@ package enum StartUp {
             exit(0)
         }
         let signals = blockSignals()
-        let log = makeLog(flags)
-        let places = flags.places(settings.mainstay, daemon: Program.name)
-        let principals = Principals.ofHost(settings.mainstay)
+        let running = Running<Program>(flags: flags, settings: settings, log: makeLog(flags))
         let socket: CInt
-        do { socket = try listeningSocket(places.socket(of: Program.name)) } catch {
+        do { socket = try listeningSocket(running.places.socket(of: Program.name)) } catch {
             fail(Program.name, "\(error)", code: 71)
         }
-        let document = Document.read(
-            "\(places.documents)/\(Program.name).openrpc.json", withFaults: Faults.areAllowed)
-        let running = Running<Program>()
-        Loop.post {
+        running.begin(on: socket, settings: settings)
+        wait(for: signals, running)
+    }
+
+    /// The one daemon of this process.
+    private final class Running<Program: DaemonProgram>: Sendable {
+        let flags: Flags
+        let places: DaemonContext.Places
+        let log: Log
+        private let principals: Principals
+        private let document: JSONObject?
+        @Loop private var assembly: Assembly<Program>?
+
+        /// Reads what is read once; may block.
+        init(flags: Flags, settings: AllSettings, log: Log) {
+            self.flags = flags
+            self.log = log
+            places = flags.places(settings.mainstay, daemon: Program.name)
+            principals = Principals.ofHost(settings.mainstay)
+            document = Document.read("\(places.documents)/\(Program.name).openrpc.json", withFaults: Faults.areAllowed)
+        }
+
+        func begin(on socket: CInt, settings: AllSettings) {
+            Loop.post { [self] in
+                do { try assemble(on: socket, settings: settings) } catch { fail(Program.name, "\(error)", code: 70) }
+            }
+        }
+
+        @Loop private func assemble(on socket: CInt, settings: AllSettings) throws {
             let context = DaemonContext(
                 name: Program.name, places: places, log: log, principals: principals, isDryRun: flags.isDryRun)
-            do {
-                let assembly = try Assembly<Program>(context, settings: settings, document: document)
-                running.assembly = assembly
-                try begin(assembly, on: socket)
-            } catch {
-                fail(Program.name, "\(error)", code: 70)
+            let assembly = try Assembly<Program>(context, settings: settings, document: document)
+            self.assembly = assembly
+            let notifier = context.worker(name: "notify", make: {})
+            // A quarter of what systemd allows: three ticks in a row may come late before it acts.
+            let interval = Notify.watchdogInterval().map { $0 / 4 } ?? .seconds(2)
+            assembly.onProgress = { notifier.submit { _ in Notify.keepalive() } }
+            try assembly.start(listeningOn: socket, tickInterval: interval) {
+                notifier.submit { _ in Notify.ready(status: "running") }
             }
         }
-        wait(for: signals, flags: flags) { event in
-            Loop.post {
-                guard let assembly = running.assembly else { exit(0) }
-                handle(event, assembly, log: log)
+
+        func take(_ event: SignalEvent) {
+            Loop.post { [self] in
+                guard let assembly else { exit(0) }
+                switch event {
+                case .reload(let outcome):
+                    assembly.reload(outcome)
+                    Notify.ready(status: event.status)
+                case .stop:
+                    assembly.stop { [self] in end(log) }
+                    Loop.after(stopLimit) { [self] in end(log) }
+                }
             }
         }
-    }
-
-    @Loop private static func begin<Program: DaemonProgram>(_ assembly: Assembly<Program>, on socket: CInt) throws {
-        let notifier = assembly.context.worker(name: "notify", make: {})
-        // A quarter of what systemd allows: three ticks in a row may come late before it acts.
-        let interval = Notify.watchdogInterval().map { $0 / 4 } ?? .seconds(2)
-        assembly.onProgress = { notifier.submit { _ in Notify.keepalive() } }
-        try assembly.start(listeningOn: socket, tickInterval: interval) {
-            notifier.submit { _ in Notify.ready(status: "running") }
-        }
-    }
-
-    /// Keeps the daemon alive for as long as the process.
-    @Loop private final class Running<Program: DaemonProgram> {
-        var assembly: Assembly<Program>?
-        nonisolated init() {}
     }
 
     private enum SignalEvent: Sendable {
         case reload(Result<AllSettings, SettingsRefused>)
         case stop
-    }
 
-    @Loop private static func handle<Program: DaemonProgram>(
-        _ event: SignalEvent, _ assembly: Assembly<Program>, log: Log
-    ) {
-        switch event {
-        case .reload(let outcome):
-            assembly.reload(outcome)
-            let status =
-                switch outcome {
-                case .success: "running"
-                case .failure: "running; the last reload was refused, see the journal"
-                }
-            Notify.ready(status: status)
-        case .stop:
-            assembly.stop { end(log) }
-            Loop.after(stopLimit) { end(log) }
+        /// What `systemctl status` says after it.
+        var status: String {
+            switch self {
+            case .reload(.success): "running"
+            case .reload(.failure): "running; the last reload was refused, see the journal"
+            case .stop: "stopping"
+            }
         }
     }
 
@@ -114,21 +122,19 @@ package enum StartUp {
         return signals
     }
 
-    private static func wait(
-        for signals: sigset_t, flags: Flags, _ post: (SignalEvent) -> Void
-    ) -> Never {
+    private static func wait<Program: DaemonProgram>(for signals: sigset_t, _ running: Running<Program>) -> Never {
         var signals = signals
         while true {
             var number: CInt = 0
             guard sigwait(&signals, &number) == 0 else { continue }
             guard number == SIGHUP else {
                 Notify.stopping()
-                post(.stop)
+                running.take(.stop)
                 continue
             }
             Notify.reloading()
-            do { post(.reload(.success(try AllSettings.load(directory: flags.settings)))) } catch {
-                post(.reload(.failure(error)))
+            do { running.take(.reload(.success(try AllSettings.load(directory: running.flags.settings)))) } catch {
+                running.take(.reload(.failure(error)))
             }
         }
     }
