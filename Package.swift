@@ -55,7 +55,8 @@ func concern(
                 + collections + libraries,
             path: "Sources/\(name)/Daemon", swiftSettings: house),
         .executableTarget(
-            name: daemon, dependencies: [.target(name: "\(name)Daemon")], path: "Sources/\(name)/Main", swiftSettings: house),
+            name: daemon, dependencies: [.target(name: "\(name)Daemon")], path: "Sources/\(name)/Main",
+            swiftSettings: house),
         .testTarget(
             name: "\(name)CoreTests", dependencies: [core, api, "Time", "Wire"] + heard + collections,
             path: "Tests/\(name)CoreTests", swiftSettings: house),

@@ -118,10 +118,14 @@ let project = ProjectFolder(root: "/" + #filePath.split(separator: "/").dropLast
         #expect(lines(.coresArePure, "Sources/Watchdog/Core/A.swift", text) == [])
     }
 
-    @Test func `default is allowed over texts and numbers, not over cases`() {
+    @Test func `default is allowed over texts, numbers and events, not over states`() {
         let core = "Sources/Watchdog/Core/A.swift"
         #expect(lines(.coresListTheirStates, core, "switch text {\ncase \"a\": f()\ndefault: g()\n}") == [])
-        #expect(lines(.coresListTheirStates, core, "switch (a, b) {\ncase (.up, .down): f()\ndefault: g()\n}") == [3])
+        #expect(
+            lines(.coresListTheirStates, core, "switch (phase, b) {\ncase (.up, .down): f()\ndefault: g()\n}") == [3])
+        #expect(lines(.coresListTheirStates, core, "switch self {\ncase .up: f()\ndefault: g()\n}") == [3])
+        #expect(lines(.coresListTheirStates, core, "switch event {\ncase .died: f()\ndefault: g()\n}") == [])
+        #expect(lines(.coresListTheirStates, core, "switch next {\ncase .some(0x30): f()\ndefault: g()\n}") == [])
         let nested = "switch text {\ndefault:\n    switch state {\n    case .up: f()\n    case .down: g()\n    }\n}"
         #expect(lines(.coresListTheirStates, core, nested) == [])
     }

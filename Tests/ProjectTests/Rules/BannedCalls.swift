@@ -40,10 +40,13 @@ struct Ban {
             pattern: "getaddrinfo(", instead: "an address, or the bounded pool of the Daemon room",
             allowedIn: ["Sources/Health/Daemon"]),
         Ban(pattern: "gethostbyname(", instead: "an address"),
-        Ban(pattern: "getpwnam(", instead: "Principals, at start", allowedIn: ["Sources/Shared/Runtime/Caller.swift"]),
+        Ban(pattern: "getpwnam(", instead: "Principals, at start", allowedIn: lookUps),
         Ban(pattern: "getgrnam(", instead: "Principals, at start", allowedIn: ["Sources/Shared/Runtime/Caller.swift"]),
-        Ban(pattern: "getpwuid(", instead: "the uid"),
+        Ban(pattern: "getpwuid(", instead: "the uid", allowedIn: lookUps),
     ]
+
+    /// At start, and on threads of healthd's that may block.
+    private static let lookUps = ["Sources/Shared/Runtime/Caller.swift", "Sources/Health/Daemon/Names.swift"]
 
     private static let processes: [Ban] = [
         Ban(pattern: "system(", instead: child),
@@ -105,10 +108,10 @@ extension Rule {
     }
 
     /// A switch over states must name them all: with `default` a new state is forgotten in silence.
-    static let coresListTheirStates = Rule(name: "a core's switches over cases have no default") { source in
+    static let coresListTheirStates = Rule(name: "a core's switches over its states have no default") { source in
         guard source.isIn("Sources"), source.path.split(separator: "/").dropFirst(2).first == "Core" else { return [] }
         var violations: [Violation] = []
-        // One entry an open brace: whether it is a switch's, and whether a case of it begins with a dot.
+        // One entry an open brace: whether it is a switch's over a state, and whether a case of it begins with a dot.
         var braces: [(isSwitch: Bool, hasCase: Bool, defaultLine: Int?)] = []
         for (index, line) in source.codeLines.enumerated() {
             let trimmed = line.trimmed
@@ -118,16 +121,29 @@ extension Rule {
             }
             for byte in line.utf8 {
                 if byte == UInt8(ascii: "{") {
-                    braces.append((line.holds("switch"), false, nil))
+                    braces.append((isSwitchOverState(line), false, nil))
                 } else if byte == UInt8(ascii: "}"), let closed = braces.popLast(), closed.hasCase,
                     let line = closed.defaultLine
                 {
                     let message =
-                        "default in a switch over cases: name each, so that a new one is a compiler error here"
+                        "default in a switch over states: name each, so that a new one is a compiler error here"
                     violations.append(Violation(path: source.path, line: line, message: message))
                 }
             }
         }
         return violations
     }
+
+    /// By its subject's name: `switch state`, `switch (self.state, event)`, `switch self`, a phase, a condition. Whether it is an enum of
+    /// ours only the compiler knows; switches over events and foreign values may have a default.
+    private static func isSwitchOverState(_ line: Substring) -> Bool {
+        guard line.holds("switch"), let subject = line.split(separator: "switch ").last?.lowercased() else {
+            return false
+        }
+        return subject.trimmed == "self {" || ["state", "phase", "condition"].contains { subject.contains($0) }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: Substring { self[...].trimmed }
 }

@@ -73,6 +73,7 @@ private struct Declaration {
     private static let known: Set<String> = [
         "hash", "write", "next", "encode", "index", "makeIterator", "advanced", "duration", "description", "wire",
         "name", "access",
-        "reload", "configuration", "run", "Params", "Reply", "enqueue", "checkIsolated", "isIsolatingCurrentContext",
+        "reload", "start", "tick", "stop", "configuration", "run", "Params", "Reply", "enqueue", "checkIsolated",
+        "isIsolatingCurrentContext",
     ]
 }

@@ -1,0 +1,36 @@
+import Glibc
+import Testing
+
+/// The cases that need a real systemd: one run of each, in a throwaway machine, by `Scripts/prove --brief`. They take minutes and
+/// root, so `Scripts/test` asks for them by MAINSTAY_MACHINES=1, alone, after everything else: two cores would not bear both.
+@Suite(.serialized, .enabled(if: getenv("MAINSTAY_MACHINES") != nil, "Scripts/test runs these"))
+struct SystemCaseTests {
+    /// The lines of `Scripts/prove`, as it lists them.
+    private static let lines = ["faults", "busy", "independence", "journal", "upgrade", "powers"]
+
+    @Test(.timeLimit(.minutes(15)), arguments: lines)
+    func `every case of the line is shown on a real systemd`(line: String) throws {
+        #expect(try exitStatus("Scripts/prove", line, "--brief") == 0)
+    }
+
+    @Test func `the lines are those that prove lists`() throws {
+        let source = try #require(project.text("Scripts/prove"))
+        for line in Self.lines { #expect(source.contains("    \"\(line)\": \"")) }
+        let listed = source.split(separator: "\n").drop { !$0.hasPrefix("LINES = {") }.dropFirst().prefix { $0 != "}" }
+        #expect(listed.count == Self.lines.count)
+    }
+
+    /// Runs a program of the project, its output where ours goes; 128 and the signal's number if one killed it.
+    private func exitStatus(_ program: String, _ arguments: String...) throws -> Int32 {
+        let path = "\(project.root)/\(program)"
+        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var child: pid_t = 0
+        let code = posix_spawn(&child, path, nil, nil, &words, environ)
+        try #require(code == 0, "\(path): \(String(cString: strerror(code)))")
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+        let signal = status & 0x7F
+        return signal == 0 ? status >> 8 & 0xFF : 128 + signal
+    }
+}
