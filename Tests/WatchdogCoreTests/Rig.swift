@@ -131,6 +131,14 @@ struct Rig {
         dues.append(Due(at: now.instant + .milliseconds(ms), order: lastOrder, service: service, what: what))
     }
 
+    /// Answers that are under way and are lost.
+    mutating func drop(_ isLost: (GuardEvent) -> Bool) {
+        dues.removeAll {
+            if case .event(let event) = $0.what { return isLost(event) }
+            return false
+        }
+    }
+
     /// Reports an event at once.
     mutating func send(_ event: GuardEvent, _ service: String = "gateway") {
         carryOut(core.handle(event, of: service, now: now))
@@ -159,6 +167,10 @@ struct Rig {
     /// `systemctl stop`.
     mutating func operatorStops(_ service: String = "gateway") {
         note("-- systemctl stop \(service)")
+        dues.removeAll { due in
+            if case .start = due.what { return due.service == service }
+            return false
+        }
         services[service]?.job = UnitView.Job(kind: "stop", ours: false)
         services[service]?.active = .deactivating
         services[service]?.sub = "stop-sigterm"
@@ -212,7 +224,7 @@ struct Rig {
 
     // MARK: Carrying out
 
-    private mutating func carryOut(_ orders: [Order]) {
+    fileprivate mutating func carryOut(_ orders: [Order]) {
         for order in orders { carryOut(order.action, order.service) }
     }
 
@@ -346,5 +358,27 @@ struct Rig {
         case .adopted(let data): "adopted pid \(data.pid.map(String.init) ?? "-")"
         case .operatorActed(let data): "operatorActed \(data.what)"
         }
+    }
+}
+
+extension Rig {
+    /// The log, for a failure's message.
+    var story: String { "\n" + log.joined(separator: "\n") }
+
+    /// watchdogd starts; nothing is settled yet.
+    mutating func boot() { carryOut(core.started(now: now)) }
+
+    /// CPU pressure of the host.
+    mutating func pressure(_ percent: Double) { carryOut(core.pressureSeen(someAvg10: percent, now: now)) }
+
+    /// The host shuts down, or does not after all.
+    mutating func managerStops(_ stopping: Bool) { carryOut(core.managerSeen(stopping: stopping, now: now)) }
+
+    /// A request over the socket.
+    @discardableResult
+    mutating func ask(_ event: GuardEvent, _ service: String = "gateway") throws -> (OperatorReply, [Order]) {
+        let (reply, orders) = try core.ask(event, of: service, now: now)
+        carryOut(orders)
+        return (reply, orders)
     }
 }

@@ -126,8 +126,8 @@ extension GuardMachine {
         stoppedByUs = false
         if let book = incident {
             if book.record.incidentClass == .saturated { return enter(.saturated, now: now) }
-            // The process that was in trouble is still there: figures decide. Another one must prove itself.
-            if process == provenProcess { return lookAnew(now: now) }
+            // Before force was used the figures decide; after it a process must prove itself.
+            if !book.usedForce { return lookAnew(now: now) }
             return validate(Plan(for: book.record.incidentClass, processRuns: true), now: now)
         }
         let graceEnds = (view.mainStartedAt ?? now.instant) + settings.startTimeout

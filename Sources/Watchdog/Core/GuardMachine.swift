@@ -164,6 +164,9 @@ package struct GuardMachine: Hashable, Sendable {
         timers.values.first { $0.id == id }.map { now.instant - $0.due }
     }
 
+    /// The timers that are waited for.
+    var pendingTimers: Set<TimerID> { Set(timers.values.map(\.id)) }
+
     /// Whether something will happen by itself: always true between events.
     package var hasTimer: Bool { !timers.isEmpty }
 

@@ -105,6 +105,16 @@ struct IncidentBook: Hashable, Sendable {
         record.closedAtMs = now.wall.milliseconds
     }
 
+    /// Whether a process was ended or started under this incident.
+    var usedForce: Bool {
+        record.actions.contains {
+            switch $0.kind {
+            case .drain, .terminate, .kill, .signal, .start: true
+            case .collectEvidence, .stopUnit, .validate, .wait, .page, .external: false
+            }
+        }
+    }
+
     /// Whether an operator is to be called for `cause`: once an incident.
     mutating func pages(for cause: String) -> Bool { paged.insert(cause).inserted }
 }

@@ -184,6 +184,9 @@ package struct WatchdogCore: Hashable, Sendable {
         return machine.health(now: now)
     }
 
+    /// A copy of one guard, to look into.
+    func machine(_ service: String) -> GuardMachine? { guards[service] }
+
     /// The open incident of a service; the store may be behind it.
     package func openIncident(of service: String) -> IncidentRecord? { guards[service]?.openRecord }
 }
