@@ -153,7 +153,8 @@ package enum CheckProbe: Hashable, Sendable {
     case http(HTTPCheckSettings)
     /// A connection that is taken.
     case tcp(TCPEndpoint)
-    /// A program of the Nagios plugin kind: 0 is good, 1 a warning, 2 critical, anything else unknown.
+    /// A program, judged as Nagios judges its plugins: 0 is good, 1 a warning, 2 critical, 3 unknown, anything else critical, but
+    /// for 126 and 127 (it could not be run): unknown.
     case command(CommandSettings)
 }
 
@@ -187,8 +188,9 @@ package struct CommandSettings: Hashable, Sendable {
 package struct CheckSettings: Hashable, Sendable {
     package var name: String
     package var probe: CheckProbe
-    package var interval: Duration = .seconds(10)
-    package var timeout: Duration = .seconds(5)
+    /// With the three rounds of `failureThreshold` and one timeout, a failure is told within 18 s: R3.3 asks for 30 s.
+    package var interval: Duration = .seconds(5)
+    package var timeout: Duration = .seconds(2)
     /// Tries more, within one round, before a failure counts.
     package var retries = 0
     /// Good rounds running until it is good again.
