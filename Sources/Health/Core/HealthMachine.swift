@@ -528,12 +528,12 @@ extension HealthMachine {
         worst(dependencyChecks(dependency, of: service))?.message
     }
 
+    /// The worst check that is not well; of equals the one that failed first, which is the likelier cause.
     private func worst(_ candidates: [CheckID]) -> CheckMachine? {
-        candidates.compactMap { checks[$0] }.filter { $0.verdict != .ok }
-            .max { left, right in
-                (left.verdict.severity, left.config.isCritical ? 1 : 0)
-                    < (right.verdict.severity, right.config.isCritical ? 1 : 0)
-            }
+        func rank(_ check: CheckMachine) -> (Int, Int, Int64) {
+            (check.verdict.severity, check.config.isCritical ? 1 : 0, -check.verdictSince.milliseconds)
+        }
+        return candidates.compactMap { checks[$0] }.filter { $0.verdict != .ok }.max { rank($0) < rank($1) }
     }
 
     /// Why a service is not healthy, in a line; nil while it is.
