@@ -131,6 +131,12 @@ import Wire
         #expect(refused { $0.endpoint = nil } == "endpoint")
         #expect(refused { $0.command = "/bin/true" } == "command")
         #expect(refused { $0.type = .command } == "command")
+        #expect(
+            refused {
+                $0.type = .command
+                $0.endpoint = nil
+                $0.command = "/bin/true"
+            } == "user")
         #expect(refused { $0.type = .custom } == "endpoint")
     }
 }

@@ -8,7 +8,7 @@ package struct HealthCheckConfig: WireObject {
     package var endpoint: String?
     /// `command`: run by `/bin/sh -c`.
     package var command: String?
-    /// `command`: the user it runs as; healthd's own where it is left out.
+    /// `command`: the user it runs as, which must be named.
     package var user: String?
     /// How long one attempt may take, ms.
     package var timeout: Int64

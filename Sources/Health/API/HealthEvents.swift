@@ -12,6 +12,7 @@ package enum HealthEvents {
     package static let alertResolved = "alertResolved"
 }
 
+/// A check whose settled verdict went from `previous` to `status`, with what its last round saw.
 package struct CheckChanged: WireObject {
     package var service: String
     package var dependency: String?
@@ -50,6 +51,7 @@ package struct CheckChanged: WireObject {
     }
 }
 
+/// A service whose status went from `previous` to `status`, with the likeliest cause and the incident that stands.
 package struct StatusChanged: WireObject {
     package var service: String
     package var status: ServiceHealth

@@ -85,6 +85,7 @@ package struct ResourceMetrics: WireObject {
         }
     }
 
+    /// Open files of the service, and how many its process may have.
     package struct FileHandles: WireObject {
         package var open: Int64?
         package var limit: Int64?

@@ -18,10 +18,12 @@ package struct HealthIDs: Hashable, Sendable {
 
     package init() {}
 
+    /// The next timer's id.
     package mutating func timer() -> TimerID {
         timers.next()
     }
 
+    /// The next attempt's id.
     package mutating func run() -> RunID {
         lastRun += 1
         return RunID(lastRun)

@@ -131,10 +131,10 @@ package struct TCPProbe: Hashable, Sendable {
 package struct CommandProbe: Hashable, Sendable {
     /// The program's path and its arguments; never empty.
     package var arguments: [String]
-    /// The user it runs as; nil for the daemon's own.
-    package var user: String?
+    /// The user it runs as.
+    package var user: String
 
-    package init(arguments: [String], user: String? = nil) {
+    package init(arguments: [String], user: String) {
         self.arguments = arguments
         self.user = user
     }

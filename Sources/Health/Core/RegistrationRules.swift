@@ -3,10 +3,13 @@ package import Wire
 
 /// What a check that comes over the socket must hold to; the settings' own reader holds files to the same.
 package enum RegistrationRules {
-    /// Bounds, in milliseconds: a shorter interval is a load test, a longer one no check.
+    /// In milliseconds: a shorter interval is a load test, a longer one no check.
     package static let interval: ClosedRange<Int64> = 100...86_400_000
+    /// In milliseconds; as long as a slow program may take.
     package static let timeout: ClosedRange<Int64> = 10...600_000
+    /// Further attempts: more would make a round longer than its interval.
     package static let retries = 0...10
+    /// Rounds that a verdict may have to be seen in.
     package static let threshold = 1...20
 
     /// Throws `invalidCheck` for the first member that does not hold.
@@ -24,7 +27,10 @@ package enum RegistrationRules {
         switch asked.type {
         case .http, .tcp:
             try needs("endpoint", asked.endpoint, without: ["command": asked.command, "user": asked.user])
-        case .command: try needs("command", asked.command, without: ["endpoint": asked.endpoint])
+        case .command:
+            try needs("command", asked.command, without: ["endpoint": asked.endpoint])
+            // Never silently as healthd itself: whoever registers must say whose powers the program has.
+            try needs("user", asked.user, without: [:])
         case .custom:
             try needs(
                 nil, nil, without: ["endpoint": asked.endpoint, "command": asked.command, "user": asked.user])

@@ -106,7 +106,7 @@ import Time
         let launch: @Loop @Sendable (Result<Account?, any Error>) -> Void = { [self] result in
             switch result {
             case .failure: giveUp("the look-up of the user did not end")
-            case .success(nil): giveUp("there is no user \(probe.user ?? "of healthd's own id")")
+            case .success(nil): giveUp("there is no user \(probe.user)")
             case .success(let account?):
                 guard let launcher = Launcher(account, ownUID: geteuid()) else {
                     giveUp("healthd, which runs as uid \(geteuid()), may not become \(account.name)")
@@ -115,11 +115,8 @@ import Time
                 self.launch(launcher, outputLimit: outputLimit)
             }
         }
-        if let user = probe.user {
-            names.account(user, within: timeout, then: launch)
-        } else {
-            names.ownAccount(within: timeout, then: launch)
-        }
+        // Before the attempt is given up, so that a stuck name service is not held against the program.
+        names.account(probe.user, within: timeout * 0.9, then: launch)
     }
 
     private func giveUp(_ why: String) {

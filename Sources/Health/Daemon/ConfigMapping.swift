@@ -96,7 +96,7 @@ extension Probe {
             }
             self = .tcp(TCPProbe(host: endpoint.host, port: endpoint.port))
         case .command:
-            self = .command(CommandProbe(arguments: ["/bin/sh", "-c", asked.command ?? ""], user: asked.user))
+            self = .command(CommandProbe(arguments: ["/bin/sh", "-c", asked.command ?? ""], user: asked.user ?? ""))
         case .custom:
             self = .report
         }

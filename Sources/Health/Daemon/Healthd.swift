@@ -26,7 +26,8 @@ import Wire
         store = HealthStore(context)
         metricsd = context.peer("metricsd")
         machine = Self.machine(settings, KeptHealth())
-        probes.ended = { [unowned self] run, outcome in
+        probes.ended = { [weak self] run, outcome in
+            guard let self else { return }
             perform(machine.probeEnded(run, outcome, now: HostClock.now()))
         }
         registerReading()
@@ -35,12 +36,16 @@ import Wire
         context.figures.add("mainstay_health_store_failures_total", .counter) { [store] in Double(store.failures) }
     }
 
+    /// The whole process, from flags to exit.
+    package nonisolated static func run() -> Never { StartUp.run(Healthd.self) }
+
     private static func machine(_ settings: AllSettings, _ kept: KeptHealth) -> HealthMachine {
         HealthMachine(
             config: HealthConfig(settings), kept: kept, now: HostClock.now(),
             random: SeededRandom(seed: UInt64.random(in: .min ... .max)))
     }
 
+    /// Reads what was kept, then plans every check; ready where the disk does not answer, too.
     package func start(started: @escaping @Loop () -> Void) {
         metricsd.start()
         store.load { [self] kept in
@@ -51,6 +56,7 @@ import Wire
         }
     }
 
+    /// Checks that stay as they are go on undisturbed.
     package func reload(_ settings: AllSettings) {
         self.settings = settings
         probes.limitsChanged(to: settings.mainstay.healthd)
@@ -58,13 +64,16 @@ import Wire
         refreshFigures()
     }
 
+    /// Hands the tick to the machine, and answers how many events it has taken.
     package func tick(now: Moment) -> UInt64 {
         perform(machine.ticked(now: now))
         return machine.eventsTaken
     }
 
+    /// Services, checks and alerts, counted.
     package var own: HealthdStatus { machine.status }
 
+    /// Closes every connection and kills every command. What is to be kept is kept already.
     package func stop(stopped: @escaping @Loop () -> Void) {
         for timer in timers.values { timer.cancel() }
         timers = [:]

@@ -39,21 +39,14 @@ struct Account: Hashable, Sendable {
     func account(
         _ name: String, within limit: Duration, then: @escaping @Loop @Sendable (Result<Account?, any Error>) -> Void
     ) {
-        accounts.submit(deadline: limit, { _ in Self.lookUp { getpwnam(name) } }, then: then)
-    }
-
-    /// The user that this process runs as.
-    func ownAccount(
-        within limit: Duration, then: @escaping @Loop @Sendable (Result<Account?, any Error>) -> Void
-    ) {
-        accounts.submit(deadline: limit, { _ in Self.lookUp { getpwuid(geteuid()) } }, then: then)
+        accounts.submit(deadline: limit, { _ in Self.lookUp(name) }, then: then)
     }
 
     /// Only ever called on the thread `accounts`: the C library's answer lies in one place for all callers.
-    private nonisolated static func lookUp(_ ask: () -> UnsafeMutablePointer<passwd>?) -> Account? {
-        guard let found = ask()?.pointee else { return nil }
+    private nonisolated static func lookUp(_ name: String) -> Account? {
+        guard let found = getpwnam(name)?.pointee else { return nil }
         return Account(
-            name: found.pw_name.map { String(cString: $0) } ?? "", uid: found.pw_uid, gid: found.pw_gid,
+            name: name, uid: found.pw_uid, gid: found.pw_gid,
             home: found.pw_dir.map { String(cString: $0) } ?? "/")
     }
 }

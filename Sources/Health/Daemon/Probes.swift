@@ -40,6 +40,7 @@ import Time
             running[run] = TCPRun(tcp, names: names, timeout: timeout, done: done)
         case .command(let command):
             guard !isDryRun else {
+                running[run] = NothingRuns()
                 Loop.post { done(ProbeOutcome(.unknown, "commands are not run in a dry run")) }
                 return
             }
@@ -60,7 +61,13 @@ import Time
     }
 
     private func finish(_ run: RunID, _ outcome: ProbeOutcome) {
-        running[run] = nil
+        // Let go of in the meantime: its end was already on its way.
+        guard running.removeValue(forKey: run) != nil else { return }
         ended(run, outcome)
     }
+}
+
+/// What stands for an attempt that is not made.
+@Loop private final class NothingRuns: RunningProbe {
+    func abandon() {}
 }

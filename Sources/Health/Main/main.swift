@@ -1,4 +1,3 @@
 import HealthDaemon
-import Runtime
 
-StartUp.run(Healthd.self)
+Healthd.run()
