@@ -81,8 +81,9 @@ package struct MetricsMachine: Sendable {
     private var failingSince: Instant?
     private var failingReason: String?
     private var retentionTimer: TimerID?
-    private var commits: UInt64 = 0
-    private var commitFailures: UInt64 = 0
+    /// Commits since the start, and those that the disk refused.
+    package private(set) var commits: UInt64 = 0
+    package private(set) var commitFailures: UInt64 = 0
     /// Records that the last start could not read.
     package private(set) var damagedRecords = 0
     private var figuresTable: [Labels] = []
@@ -363,8 +364,8 @@ package struct MetricsMachine: Sendable {
             headBytes: head.sizeBytes, damagedRecords: damagedRecords, collectors: collectorStates)
     }
 
-    /// The figures of collecting and storing themselves: the round of the collector `self`. The table is part of it only where
-    /// the collectors changed since the last time, or `withTable` asks for it.
+    /// How collecting itself goes: the round of the collector `self`. The table is part of it only where the collectors changed
+    /// since the last time, or `withTable` asks for it.
     package mutating func ownFigures(withTable: Bool) -> Collection {
         let ordered = collectors.values.sorted { $0.schedule.plan.name < $1.schedule.plan.name }
         let isNew = figuresTable.isEmpty || withTable
@@ -377,11 +378,6 @@ package struct MetricsMachine: Sendable {
             values.append(Double(head.seriesCount(of: collector.group)))
             values.append(Double(collector.failures))
         }
-        values += [
-            Double(head.index.count), Double(head.liveSeries), Double(head.sizeBytes), Double(head.uncommittedRounds),
-            Double(commits), Double(commitFailures), Double(head.refusedValues), Double(head.droppedBlocks),
-            failingSince == nil ? 1 : 0, Double(damagedRecords),
-        ]
         return Collection(table: isNew ? figuresTable : nil, values: values)
     }
 
@@ -393,10 +389,6 @@ package struct MetricsMachine: Sendable {
                 Labels("scrape_samples_scraped", labels), Labels("scrape_failures_total", labels),
             ]
         }
-            + [
-                "series", "live_series", "head_bytes", "uncommitted_rounds", "commits_total", "commit_failures_total",
-                "refused_values_total", "dropped_blocks_total", "store_up", "damaged_records",
-            ].map { Labels("mainstay_metrics_\($0)") }
     }
 }
 

@@ -64,6 +64,9 @@ package struct RangePlan: Hashable, Sendable {
         return parts
     }
 
+    /// Series that one page looks at; what is beyond comes with the next.
+    package static let mostSeries = 2000
+
     fileprivate func cursor(series: SeriesID, timeMs: Int64) -> String {
         "\(window.fromMs):\(window.toMs):\(series.value):\(timeMs)"
     }
@@ -90,7 +93,7 @@ package struct RangePage: Sendable {
     /// `[1700000000000,"0.12345678901234567"],` and a little.
     private static let bytesPerPoint = 42
 
-    private let plan: RangePlan
+    fileprivate let plan: RangePlan
     private var pointsLeft: Int
     private var bytesLeft = RangePage.mostBytes
     package private(set) var series: [SeriesPoints] = []
@@ -120,6 +123,13 @@ package struct RangePage: Sendable {
         }
         if let nextMs { next = plan.cursor(series: id, timeMs: nextMs) }
         return nextMs == nil
+    }
+}
+
+extension RangePage {
+    /// The page ends before this series, which was not looked at; nothing where it ended earlier by itself.
+    package mutating func end(before id: SeriesID) {
+        if next == nil { next = plan.cursor(series: id, timeMs: plan.window.fromMs) }
     }
 }
 

@@ -1,1 +1,4 @@
-print("placeholder")
+import MetricsDaemon
+import Runtime
+
+StartUp.run(Metricsd.self)

@@ -1,0 +1,304 @@
+package import MetricsAPI
+import MetricsCore
+package import Runtime
+package import Settings
+package import Time
+import Wire
+
+/// metricsd: measures the host, the guarded units, the services' own figures and the suite, each second, keeps them, and answers
+/// queries. The decisions are `MetricsMachine`'s; here is what carries them out. Threads: `proc` (the host), `process` (guarded
+/// units), `detail` (what may wait for a sick process), `mounts` (statvfs), `scrape` (parsing), `store` (commits), `query` (reads).
+@Loop package final class Metricsd: DaemonProgram {
+    package nonisolated static let name = "metricsd"
+
+    let context: DaemonContext
+    private(set) var machine: MetricsMachine
+    private var timers: [TimerID: LoopTimer] = [:]
+    private let store: Worker<BlockStore>
+    private let collecting: Collecting
+    private let queries: Queries
+    private let notices: Notices
+    private var settings: AllSettings
+    /// Events that the machine has handled: its progress.
+    private var events: UInt64 = 0
+    private var isRunning = false
+    /// Calls that wait for a commit or for a level's rounds; each looks again after every event.
+    private var waiting: [@Loop () -> Bool] = []
+    private var stopped: (@Loop () -> Void)?
+
+    /// How long until a store that could not be opened is tried again.
+    private static let retryAfter: Duration = .seconds(2)
+
+    package init(_ context: DaemonContext, settings: AllSettings) throws {
+        self.context = context
+        self.settings = settings
+        machine = MetricsMachine(settings: MetricsMachine.Settings(settings.mainstay.metricsd))
+        let state = context.places.state
+        store = context.worker(name: "store") { try BlockStore.open(folder: state, now: HostClock.now().wall) }
+        queries = Queries(context)
+        collecting = Collecting(context)
+        notices = Notices(context)
+        collecting.metricsd = self
+        addMethods()
+        addFigures()
+        context.server.ownerOfService = { [collecting] service in collecting.owners[service] }
+    }
+
+    package func start(started: @escaping @Loop () -> Void) {
+        load(started)
+    }
+
+    package func reload(_ settings: AllSettings) {
+        self.settings = settings
+        guard isRunning else { return }
+        collecting.watch(settings)
+        handle { machine, now in
+            machine.reconfigured(
+                MetricsMachine.Settings(settings.mainstay.metricsd), plans: collecting.plans(settings), now: now)
+        }
+    }
+
+    package func tick(now: Moment) -> UInt64 {
+        events += 1
+        wake()
+        return events
+    }
+
+    package var own: MetricsStatus { machine.status }
+
+    package func stop(stopped: @escaping @Loop () -> Void) {
+        guard isRunning else { return stopped() }
+        isRunning = false
+        for timer in timers.values { timer.cancel() }
+        timers.removeAll()
+        collecting.stop()
+        self.stopped = stopped
+        handle { machine, now in machine.flushAsked(now: now) }
+        finishIfFlushed()
+    }
+
+    private func finishIfFlushed() {
+        guard let stopped, !machine.isFlushing else { return }
+        self.stopped = nil
+        store.submit(deadline: .seconds(3)) { store in
+            try store.checkpoint()
+        } then: { _ in
+            stopped()
+        }
+    }
+
+    // MARK: The store's content
+
+    private func load(_ started: @escaping @Loop () -> Void) {
+        store.submit(deadline: .seconds(60)) { store in
+            try store.content()
+        } then: { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let content):
+                restore(content)
+                begin()
+                started()
+            case .failure(let error):
+                notices.write(.storeFailing(reason: "\(error)"))
+                Loop.after(Self.retryAfter) { [weak self] in self?.load(started) }
+            }
+        }
+    }
+
+    private func restore(_ content: BlockStore.Content) {
+        machine.restored(series: content.series, lastBlock: content.lastBlock, records: content.records)
+        if let aside = content.setAside { notices.storeSetAside(aside) }
+        let damaged = machine.damagedRecords + content.damagedSeries
+        if damaged > 0 { notices.recordsLeftOut(damaged) }
+    }
+
+    private func begin() {
+        isRunning = true
+        collecting.watch(settings)
+        handle { machine, now in machine.started(collecting.plans(settings), now: now) }
+    }
+
+    // MARK: Events and actions
+
+    /// Hands an event to the machine and carries out what it answers.
+    func handle(_ event: (inout MetricsMachine, Moment) -> [MetricsMachine.Action]) {
+        events += 1
+        let actions = event(&machine, HostClock.now())
+        for action in actions { perform(action) }
+        wake()
+    }
+
+    private func perform(_ action: MetricsMachine.Action) {
+        switch action {
+        case .setTimer(let id, let instant):
+            timers[id] = Loop.after(instant - HostClock.now().instant) { [weak self] in self?.fire(id) }
+        case .cancelTimer(let id):
+            timers.removeValue(forKey: id)?.cancel()
+        case .collect(let name, let round):
+            collecting.collect(name, round: round)
+        case .sendTable(let name):
+            collecting.sendTable(name)
+        case .commit(let batch):
+            commit(batch)
+        case .listBlocks:
+            listBlocks()
+        case .drop(let blocks, let series):
+            store.submit { store in try store.drop(blocks: blocks, series: series) }
+        case .report(let report):
+            notices.write(report)
+            notices.publish(report)
+        }
+    }
+
+    private func fire(_ id: TimerID) {
+        timers[id] = nil
+        guard isRunning else { return }
+        handle { machine, now in machine.timerFired(id, now: now) }
+    }
+
+    /// The job itself tells how it went, however late: a commit is never taken for lost while it may still succeed.
+    private func commit(_ batch: Batch) {
+        let sequence = batch.sequence
+        store.submit(deadline: .seconds(2)) { [weak self] store in
+            let result = Result { try store.commit(batch) }
+            Loop.post { self?.committed(sequence, result) }
+        } then: { [weak self] result in
+            if case .failure(let error) = result, !Self.isLate(error) { self?.committed(sequence, .failure(error)) }
+        }
+    }
+
+    /// Whether a job's own answer is still to come.
+    static func isLate(_ error: any Error) -> Bool {
+        if case WorkerError.deadlineExceeded = error { true } else { false }
+    }
+
+    private func committed(_ sequence: UInt64, _ result: Result<Void, any Error>) {
+        handle { machine, now in
+            switch result {
+            case .success: machine.committed(sequence: sequence, now: now)
+            case .failure(let error): machine.commitFailed(sequence: sequence, reason: "\(error)", now: now)
+            }
+        }
+        finishIfFlushed()
+    }
+
+    private func listBlocks() {
+        store.submit(deadline: .seconds(30)) { store in
+            try store.blocks()
+        } then: { [weak self] result in
+            guard case .success(let blocks) = result else { return }
+            self?.handle { machine, now in machine.blocksListed(blocks, now: now) }
+        }
+    }
+
+    // MARK: Calls that wait
+
+    /// Looks at `isDone` now and after every event until it says true; the caller's own deadline ends it otherwise.
+    private func wait(_ isDone: @escaping @Loop () -> Bool) {
+        if !isDone() { waiting.append(isDone) }
+    }
+
+    private func wake() {
+        guard !waiting.isEmpty else { return }
+        let looked = waiting
+        waiting = []
+        waiting += looked.filter { !$0() }
+    }
+
+    private func addMethods() {
+        let server = context.server
+        server.onLater(QueryRange.self, alsoNamed: [QueryMetrics.name]) {
+            [unowned self] params, _, responder throws(RPCError) in
+            let plan = try RangePlan(params, now: HostClock.now().wall.milliseconds)
+            query(plan, responder)
+        }
+        server.on(ListSeries.self) { [unowned self] params, _ throws(RPCError) in
+            try machine.listSeries(params)
+        }
+        server.on(Levels.self) { [unowned self] _, _ in Levels.Reply(collectors: machine.collectorStates) }
+        server.onLater(Collect.self) { [unowned self] params, _, responder throws(RPCError) in
+            try collect(params, responder)
+        }
+        server.on(PushMetrics.self, alsoNamed: [PersistMetrics.name]) { [unowned self] params, _ throws(RPCError) in
+            guard settings.service(params.service) != nil else { throw .unknownService(params.service) }
+            return try collecting.push(params)
+        }
+    }
+
+    private func query(_ plan: RangePlan, _ responder: Responder<QueryRange.Reply>) {
+        guard plan.window.toMs > machine.head.committedToMs ?? 0, !machine.showsUncommitted else {
+            return queries.run(plan, machine, responder)
+        }
+        handle { machine, now in machine.flushAsked(now: now) }
+        let isPatient = Patience(for: .milliseconds(250))
+        wait { [unowned self] in
+            guard !machine.isFlushing || isPatient.isOver else { return false }
+            queries.run(plan, machine, responder)
+            return true
+        }
+    }
+
+    private func collect(_ params: Collect.Params, _ responder: Responder<Collect.Reply>) throws(RPCError) {
+        try machine.checkCollect(params)
+        guard params.cursor == nil else { return responder.succeed(machine.collected(params)) }
+        let names = machine.collectors(of: params.level)
+        handle { machine, now in machine.collectAsked(params.level, now: now) }
+        var isFlushAsked = false
+        wait { [unowned self] in
+            guard !names.contains(where: { machine.isCollecting($0) }) else { return false }
+            if !isFlushAsked {
+                isFlushAsked = true
+                handle { machine, now in machine.flushAsked(now: now) }
+            }
+            guard !machine.isFlushing else { return false }
+            responder.succeed(machine.collected(params))
+            return true
+        }
+    }
+
+    private func addFigures() {
+        let figures = context.figures
+        figures.add("mainstay_metrics_series", .gauge) { [weak self] in Double(self?.machine.head.index.count ?? 0) }
+        figures.add("mainstay_metrics_live_series", .gauge) { [weak self] in Double(self?.machine.head.liveSeries ?? 0)
+        }
+        figures.add("mainstay_metrics_head_bytes", .gauge) { [weak self] in Double(self?.machine.head.sizeBytes ?? 0) }
+        figures.add("mainstay_metrics_uncommitted_rounds", .gauge) { [weak self] in
+            Double(self?.machine.head.uncommittedRounds ?? 0)
+        }
+        figures.add("mainstay_metrics_commits_total", .counter) { [weak self] in Double(self?.machine.commits ?? 0) }
+        figures.add("mainstay_metrics_commit_failures_total", .counter) { [weak self] in
+            Double(self?.machine.commitFailures ?? 0)
+        }
+        figures.add("mainstay_metrics_refused_values_total", .counter) { [weak self] in
+            Double(self?.machine.head.refusedValues ?? 0)
+        }
+        figures.add("mainstay_metrics_dropped_blocks_total", .counter) { [weak self] in
+            Double(self?.machine.head.droppedBlocks ?? 0)
+        }
+        figures.add("mainstay_metrics_store_up", .gauge) { [weak self] in self?.machine.showsUncommitted == true ? 0 : 1
+        }
+    }
+}
+
+/// A wait that ends by itself.
+private struct Patience {
+    private let end: Instant
+
+    init(for duration: Duration) {
+        end = HostClock.now().instant + duration
+    }
+
+    var isOver: Bool { HostClock.now().instant >= end }
+}
+
+extension MetricsMachine.Settings {
+    /// What mainstay.yaml says, in the machine's terms.
+    init(_ settings: MetricsdSettings) {
+        self.init()
+        head.series = settings.maximumSeries
+        // A quarter of what a power cut may cost is left for the commit itself.
+        commitWait = .milliseconds(settings.flushInterval.milliseconds * 3 / 4)
+        retention = Retention(ageMs: settings.retention.time.milliseconds, sizeBytes: settings.retention.size)
+    }
+}
