@@ -367,6 +367,22 @@ private final class RealPrograms {
         await DaemonFixture.stop(daemon)
     }
 
+    @Test("Without metricsd what a service uses is unknown, said within a second or so, and so is the reason")
+    func usage() async throws {
+        let fixture = try DaemonFixture()
+        try check(fixture, "liveness:\n  heartbeat: true\n")
+        let daemon = try await fixture.start(Healthd.self)
+        let client = try await TestClient("healthd", fixture.places)
+        let begun = ContinuousClock.now
+        let usage = try await client.call(GetResourceUsage.self, ServiceQuery())
+        #expect(ContinuousClock.now - begun < .seconds(2))
+        #expect(usage.service == "web" && usage.unknown.count == 12)
+        #expect(usage.reason?.hasPrefix("metricsd does not answer") == true)
+        #expect(try await health(client).status == .unknown)
+        await client.close()
+        await DaemonFixture.stop(daemon)
+    }
+
     @Test("watchdogd's pages are alerts with its incident, once each")
     func raised() async throws {
         let fixture = try DaemonFixture()

@@ -139,6 +139,10 @@ import Wire
         server.on(Gate.self) { [unowned self] params, _ throws(RPCError) in
             try machine.gate(params.service, now: HostClock.now())
         }
+        server.onLater(GetResourceUsage.self) { [unowned self] params, _, responder throws(RPCError) in
+            let query = UsageQuery(try machine.resolve(params.service)) { responder.succeed($0) }
+            query.ask(metricsd, now: HostClock.now())
+        }
     }
 
     private func registerActing() {
