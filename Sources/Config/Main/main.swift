@@ -1,1 +1,4 @@
-print("placeholder")
+import ConfigDaemon
+import Runtime
+
+StartUp.run(Configd.self)

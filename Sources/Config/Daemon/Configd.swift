@@ -1,0 +1,291 @@
+package import ConfigAPI
+import ConfigCore
+package import Runtime
+package import Settings
+package import Time
+import Wire
+
+/// configd: runs the keeper's orders and answers its socket; files and versions are in the hands of the thread `store`.
+@Loop package final class Configd: DaemonProgram {
+    package nonisolated static let name = "configd"
+
+    private let context: DaemonContext
+    private let store: Worker<Custody>
+    private var files: [KeptFile]
+    /// The names of all services, with files or without.
+    private var services: Set<String>
+    private var keeper = Keeper()
+    private var refusals: Int64 = 0
+    private var applied: Int64 = 0
+    /// After this a job shows as *stuck*; it is not given up, since half a write is for nobody else to finish.
+    private static let jobDeadline: Duration = .seconds(10)
+
+    package init(_ context: DaemonContext, settings: AllSettings) throws {
+        self.context = context
+        files = KeptFile.all(settings)
+        services = Set(settings.services.map(\.name))
+        let folder = context.places.state
+        store = context.worker(name: "store") { try Custody(folder: folder) }
+        registerReading()
+        registerChanging()
+        context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
+        context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
+        context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
+    }
+
+    package func start(started: @escaping @Loop () -> Void) {
+        perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
+        // The thread takes jobs in order: when this one ends, every file was looked at.
+        store.submit(deadline: Self.jobDeadline, { _ in }) { _ in started() }
+    }
+
+    package func reload(_ settings: AllSettings) {
+        files = KeptFile.all(settings)
+        services = Set(settings.services.map(\.name))
+        perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
+    }
+
+    package func tick(now: Moment) -> UInt64 {
+        perform(keeper.ticked(now: now.instant))
+        return keeper.handled
+    }
+
+    package var own: ConfigStatus { ConfigStatus(files: files.map(status)) }
+
+    package func stop(stopped: @escaping @Loop () -> Void) {
+        // What was begun is ended first.
+        store.submit(deadline: .seconds(4), { $0.release() }) { _ in stopped() }
+    }
+
+    // MARK: Orders
+
+    private func perform(_ actions: [Keeper.Action]) {
+        for action in actions {
+            switch action {
+            case .look(let id): look(id)
+            case .announce(let id, let version): announce(version, of: id)
+            case .reportTrouble(let id, let condition):
+                context.log.write(ConfigJournal.troubled(id, problem(condition, id) ?? "in trouble"))
+            case .reportMended(let id): context.log.write(ConfigJournal.mended(id))
+            }
+        }
+    }
+
+    private func look(_ id: Keeper.FileID) {
+        guard let file = files.first(where: { $0.id == id }) else { return }
+        let announced = keeper.announced(of: id)
+        store.submit(deadline: Self.jobDeadline, { $0.seen(file, announced: announced) }) { [weak self] result in
+            self?.looked(id, result)
+        }
+    }
+
+    private func looked(_ id: Keeper.FileID, _ result: Result<Custody.Seen, any Error>) {
+        let now = HostClock.now().instant
+        switch result {
+        case .success(let seen):
+            if seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
+            perform(keeper.looked(id, seen.condition, versions: seen.versions, now: now))
+        case .failure(let error as StepFailure):
+            perform(keeper.looked(id, .troubled(error), versions: [], now: now))
+        case .failure: keeper.lookFailed(id, now: now)
+        }
+    }
+
+    private func announce(_ version: Version, of id: Keeper.FileID) {
+        let draft = version.draft
+        applied += 1
+        context.log.write(ConfigJournal.entry(for: version, of: id))
+        let event =
+            switch draft.origin {
+            case .baseline, .set: ConfigEvents.applied
+            case .rollback: ConfigEvents.rolledBack
+            case .adopted: ConfigEvents.adopted
+            }
+        context.publish(
+            event,
+            ConfigApplied(
+                service: id.service, file: id.path, version: version.number,
+                previous: version.number > 1 ? version.number - 1 : nil, origin: draft.origin,
+                restored: draft.restored, keys: draft.keys, authorUID: draft.authorUID.map(Int64.init),
+                reason: draft.reason))
+    }
+
+    private func status(_ file: KeptFile) -> ConfigFileStatus {
+        let condition = keeper.condition(of: file.id) ?? .unknown
+        var version: Version?
+        var shown = ConfigFileStatus.Condition.unknown
+        switch condition {
+        case .unknown: break
+        case .whole(let head): (shown, version) = (.whole, head)
+        case .missing(let head): (shown, version) = (.missing, head)
+        case .troubled: shown = .troubled
+        }
+        return ConfigFileStatus(
+            service: file.id.service, file: file.id.path, condition: shown, version: version?.number ?? 0,
+            atMs: version?.draft.at.milliseconds ?? 0, readers: file.readers, problem: problem(condition, file.id))
+    }
+
+    private func problem(_ condition: Keeper.Condition, _ id: Keeper.FileID) -> String? {
+        switch condition {
+        case .unknown, .whole: nil
+        case .missing: ConfigErrors.fileMissing(id.path).sentence
+        case .troubled(let failure): Refusals.error(failure, path: id.path).sentence
+        }
+    }
+
+    // MARK: Methods
+
+    private func registerReading() {
+        let server = context.server
+        server.onLater(Config.Get.self) { [unowned self] params, caller, responder throws(RPCError) in
+            let file = try file(params.target)
+            ask(responder) { custody throws(RPCError) in
+                try custody.entries(file, version: nil, keys: params.keys, mayAct: caller.mayAct)
+            }
+        }
+        server.onLater(Config.Show.self) { [unowned self] params, caller, responder throws(RPCError) in
+            let file = try file(params.target)
+            ask(responder) { custody throws(RPCError) in
+                try custody.entries(file, version: params.version, keys: nil, mayAct: caller.mayAct)
+            }
+        }
+        server.onLater(Config.History.self) { [unowned self] params, caller, responder throws(RPCError) in
+            let file = try file(params.target)
+            ask(responder) { custody throws(RPCError) in
+                try custody.history(file, params, mayAct: caller.mayAct)
+            }
+        }
+        server.onLater(Config.State.self) { [unowned self] params, caller, responder throws(RPCError) in
+            let file = try file(params)
+            ask(responder) { custody throws(RPCError) in try custody.state(file, mayAct: caller.mayAct) }
+        }
+        server.onLater(Config.Validate.self) { [unowned self] params, _, responder throws(RPCError) in
+            try validate(params, responder)
+        }
+        server.onLater(Config.ValidateConfig.self) { [unowned self] params, _, responder throws(RPCError) in
+            try validate(
+                Config.Validate.Params(target: params.target, values: params.config.environmentVars), responder)
+        }
+    }
+
+    private func validate(
+        _ params: Config.Validate.Params, _ responder: Responder<Config.Validate.Reply>
+    ) throws(RPCError) {
+        let file = try file(params.target)
+        let changes = Self.changes(params.values, params.remove)
+        ask(responder) { custody throws(RPCError) in try custody.validate(changes, file) }
+    }
+
+    private func registerChanging() {
+        let server = context.server
+        server.onLater(Config.Set.self) { [unowned self] params, caller, responder throws(RPCError) in
+            try set(params, caller, responder)
+        }
+        server.onLater(Config.UpdateConfig.self) { [unowned self] params, caller, responder throws(RPCError) in
+            try set(
+                Config.Set.Params(target: params.target, values: params.changes.environmentVars), caller, responder)
+        }
+        server.onLater(Config.Rollback.self, alsoNamed: [Config.rollbackConfigName]) {
+            [unowned self] params, caller, responder throws(RPCError) in
+            let terms = Custody.Terms(
+                authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, dryRun: context.isDryRun)
+            change(try file(params.target), caller, responder) { custody, file, announced in
+                custody.rollback(to: params.version, terms, file, announced: announced)
+            }
+        }
+    }
+
+    private func set(
+        _ params: Config.Set.Params, _ caller: Caller, _ responder: Responder<Config.Outcome>
+    ) throws(RPCError) {
+        let terms = Custody.Terms(
+            authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, force: params.force,
+            dryRun: params.dryRun || context.isDryRun)
+        let changes = Self.changes(params.values, params.remove)
+        change(try file(params.target), caller, responder) { custody, file, announced in
+            custody.set(changes, terms, file, announced: announced)
+        }
+    }
+
+    /// In the keys' order, so that the same request makes the same file.
+    private static func changes(_ values: [String: ConfigValue], _ remove: [String]) -> [EnvEditor.Change] {
+        values.sorted { $0.key < $1.key }.map { .set(key: $0.key, value: $0.value.content) }
+            + remove.map { .remove(key: $0) }
+    }
+
+    /// The file that a call means.
+    private func file(_ target: ConfigFile) throws(RPCError) -> KeptFile {
+        let own = files.filter { $0.id.service == target.service }
+        guard !own.isEmpty || services.contains(target.service) else { throw .unknownService(target.service) }
+        let named = own.filter { target.file == nil || $0.id.path == target.file }
+        guard named.count == 1 else {
+            throw ConfigErrors.unknownFile(
+                service: target.service, file: target.file, known: own.map(\.id.path))
+        }
+        return named[0]
+    }
+
+    /// Asks the store thread and answers the call.
+    private func ask<Reply: WireObject>(
+        _ responder: Responder<Reply>, _ question: @escaping @Sendable (Custody) throws(RPCError) -> Reply
+    ) {
+        store.submit(
+            deadline: Self.jobDeadline,
+            { custody in
+                do throws(RPCError) { return Result<Reply, RPCError>.success(try question(custody)) } catch {
+                    return .failure(error)
+                }
+            },
+            then: { result in
+                switch result {
+                case .success(let answer): responder.give(answer)
+                case .failure(let error): responder.fail(Self.error(error))
+                }
+            })
+    }
+
+    /// Has the store thread make a change, tells the keeper, and answers the call.
+    private func change(
+        _ file: KeptFile, _ caller: Caller, _ responder: Responder<Config.Outcome>,
+        _ body: @escaping @Sendable (Custody, KeptFile, Int64?) -> Custody.Changed
+    ) {
+        let announced = keeper.announced(of: file.id)
+        store.submit(deadline: Self.jobDeadline, { body($0, file, announced) }) { [weak self] result in
+            switch result {
+            case .success(let changed):
+                self?.changed(file.id, changed, uid: caller.uid)
+                responder.give(changed.result)
+            case .failure(let error): responder.fail(Self.error(error))
+            }
+        }
+    }
+
+    private func changed(_ id: Keeper.FileID, _ changed: Custody.Changed, uid: UInt32) {
+        if case .failure(let error) = changed.result {
+            refusals += 1
+            // Who lost a race tries again; that is no news for the journal.
+            if error.name != ConfigErrors.versionConflict(expected: 0, found: 0).name {
+                context.log.write(ConfigJournal.entry(refusing: error, of: id, uid: uid))
+            }
+        }
+        if changed.seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
+        perform(
+            keeper.changed(
+                id, changed.seen.condition, versions: changed.seen.versions, now: HostClock.now().instant))
+    }
+
+    private nonisolated static func error(_ error: any Error) -> RPCError {
+        switch error {
+        case let failure as StepFailure: Refusals.error(failure, path: "the store of versions")
+        case WorkerError.full: .limitExceeded("too many changes wait for the disk already")
+        default:
+            ConfigErrors.versionsUnavailable(
+                "the thread store is stuck", remedy: "`status` shows it; look at the disk of /var/lib/mainstay")
+        }
+    }
+}
+
+extension RPCError {
+    /// What happened and what to do, for `status` and the journal.
+    fileprivate var sentence: String { remedy.isEmpty ? message : "\(message). \(remedy)" }
+}

@@ -1,0 +1,172 @@
+import ConfigAPI
+import ConfigCore
+import Glibc
+import Runtime
+import Store
+import Time
+
+/// The files and their versions in the hands of the one thread that may touch them. Requests come one after the other, so
+/// a compare-and-swap needs no lock of its own; every one of them first looks at the file and puts right what it finds.
+final class Custody {
+    private let versions: VersionStore
+
+    /// `folder` is configd's own; it is made where it is not there.
+    init(folder: String) throws(StepFailure) {
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+            let why = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+            throw StepFailure(
+                .versions("\(folder): \(why)", remedy: "Make the folder and give it to configd's user"), step: "make")
+        }
+        versions = try VersionStore(folder: folder)
+    }
+
+    /// What fingerprints are made with.
+    var fingerprintKey: [UInt8] { versions.fingerprintKey }
+
+    /// Lets another configd in. Nothing may be asked of this one afterwards.
+    func release() { versions.release() }
+
+    // MARK: Looking
+
+    /// A file as it was found and left by a look.
+    struct Sight {
+        var file: GuardedFile
+        /// Nil where there is no file.
+        var content: [UInt8]?
+        /// Its newest version: what `content` is, or, where there is no file, what it was.
+        var head: Version?
+        /// Versions that this look made or concluded.
+        var made: [Version] = []
+        /// A write that a crash cut off was cleared away.
+        var cleared = false
+    }
+
+    /// Reads the file and its newest version and does what `Recovery` decides.
+    func look(_ kept: KeptFile) throws(StepFailure) -> Sight {
+        let path = kept.id.path
+        let file = try GuardedFile(path: path)
+        let content = try file.read()
+        let (head, intent) = try ledger("read") { () throws(StoreError) in
+            (try versions.head(of: path), try versions.intent(of: path))
+        }
+        var sight = Sight(file: file, content: content, head: head)
+        let found = Recovery.Found(head: head, intent: intent, content: content.map { Digest(of: $0) })
+        for step in Recovery.steps(for: found) { try perform(step, of: intent, on: &sight, kept) }
+        return sight
+    }
+
+    private func perform(
+        _ step: Recovery.Step, of intent: Intent?, on sight: inout Sight, _ kept: KeptFile
+    ) throws(StepFailure) {
+        switch step {
+        case .syncDirectory: try sight.file.syncFolder()
+        case .removeTemporary(let temporary): try sight.file.removeTemporary(temporary)
+        case .concludeIntent:
+            try ledger("conclude") { () throws(StoreError) in try versions.conclude(kept.id.path) }
+            sight.head = intent?.version
+            if let version = intent?.version { sight.made.append(version) }
+        case .dropIntent:
+            try ledger("drop") { () throws(StoreError) in try versions.drop(kept.id.path) }
+            sight.cleared = true
+        case .adopt(let origin): try adopt(origin, on: &sight, kept)
+        }
+    }
+
+    private func adopt(_ origin: ConfigOrigin, on sight: inout Sight, _ kept: KeptFile) throws(StepFailure) {
+        guard let content = sight.content, let found = sight.file.identity else { return }
+        let head = sight.head
+        let before = try ledger("read") { () throws(StoreError) in
+            guard let head else { return [UInt8]() }
+            return try versions.content(head.draft.content) ?? []
+        }
+        // The owner stays as it was recorded: who put another owner's file here has to be asked about.
+        var identity = sight.head?.draft.identity ?? found
+        identity.mode = found.mode
+        let draft = Version.Draft(
+            origin: origin, content: Digest(of: content), sizeBytes: Int64(content.count),
+            keys: Self.changedKeys(from: before, to: content, kept.editor), at: HostClock.now().wall, authorUID: nil,
+            reason: origin == .baseline ? "met for the first time" : "changed by somebody else", identity: identity)
+        let version = Version(draft, after: sight.head)
+        try ledger("record") { () throws(StoreError) in
+            try versions.record(
+                version, temporary: nil, content: content, path: kept.id.path, kept: kept.versionsKept)
+        }
+        sight.head = version
+        sight.made.append(version)
+    }
+
+    /// The keys whose value differs to the first reader, sorted.
+    static func changedKeys(from old: [UInt8], to new: [UInt8], _ editor: EnvEditor) -> [String] {
+        guard let reader = editor.readers.first else { return [] }
+        let before = DialectReader.read(old, as: reader).effective
+        let after = DialectReader.read(new, as: reader).effective
+        return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted()
+    }
+
+    // MARK: Writing
+
+    /// Writes `content` as the next version, step by step as `Commit` says.
+    func commit(
+        _ content: [UInt8], _ draft: Version.Draft, on sight: Sight, _ kept: KeptFile
+    ) -> Commit.Outcome {
+        var random = SystemRandomNumberGenerator()
+        let name = kept.id.path.split(separator: "/").last.map(String.init) ?? ""
+        let temporary = ".\(name).mainstay-\(String(random.next() as UInt64, radix: 16))"
+        var commit = Commit(Intent(version: Version(draft, after: sight.head), temporary: temporary))
+        var action = commit.begin()
+        while true {
+            do throws(StepFailure) {
+                switch action {
+                case .end(let outcome): return outcome
+                case .recordIntent(let intent): try record(intent, content, kept)
+                case .writeTemporary(let temporary):
+                    try sight.file.writeTemporary(temporary, content, identity: draft.identity)
+                case .replaceFile(let temporary): try sight.file.replace(with: temporary)
+                case .syncDirectory: try sight.file.syncFolder()
+                case .concludeIntent:
+                    try ledger("conclude") { () throws(StoreError) in try versions.conclude(kept.id.path) }
+                case .removeTemporary(let temporary): try sight.file.removeTemporary(temporary)
+                case .dropIntent: try ledger("drop") { () throws(StoreError) in try versions.drop(kept.id.path) }
+                }
+                action = commit.succeeded()
+            } catch {
+                action = commit.failed(error)
+            }
+        }
+    }
+
+    private func record(_ intent: Intent, _ content: [UInt8], _ kept: KeptFile) throws(StepFailure) {
+        try ledger("record") { () throws(StoreError) in
+            try versions.record(
+                intent.version, temporary: intent.temporary, content: content, path: kept.id.path,
+                kept: kept.versionsKept)
+        }
+    }
+
+    private func ledger<Value>(
+        _ step: String, _ body: () throws(StoreError) -> Value
+    ) throws(StepFailure) -> Value {
+        do throws(StoreError) { return try body() } catch { throw VersionStore.failure(error, step: step) }
+    }
+
+    // MARK: The ledger
+
+    func version(_ number: Int64, of kept: KeptFile) throws(StepFailure) -> Version? {
+        try ledger("read") { () throws(StoreError) in try versions.version(number, of: kept.id.path) }
+    }
+
+    /// What a version held; nil where it is damaged.
+    func content(of version: Version) throws(StepFailure) -> [UInt8]? {
+        try ledger("read") { () throws(StoreError) in try versions.content(version.draft.content) }
+    }
+
+    func history(_ kept: KeptFile, below cursor: Int64?, limit: Int64) throws(StepFailure) -> [Version] {
+        try ledger("read") { () throws(StoreError) in
+            try versions.versions(of: kept.id.path, below: cursor, limit: limit)
+        }
+    }
+
+    func versions(of kept: KeptFile, after number: Int64) throws(StepFailure) -> [Version] {
+        try ledger("read") { () throws(StoreError) in try versions.versions(of: kept.id.path, after: number) }
+    }
+}

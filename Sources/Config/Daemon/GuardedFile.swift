@@ -1,0 +1,222 @@
+import CLinux
+import ConfigCore
+import Glibc
+
+/// One file in a folder that may belong to somebody else: every step of reading and replacing it, by descriptors that no
+/// symbolic link can lead elsewhere (openat2 with RESOLVE_NO_SYMLINKS; DESIGN §9).
+///
+/// The folder is opened once and everything happens relative to it. The file must be a regular one with one name. Blocks;
+/// on the store thread only. Made anew for each look or change, so that no descriptor outlives a failed fsync.
+final class GuardedFile {
+    /// RENAME_NOREPLACE of <linux/fs.h>.
+    private static let noReplace: UInt32 = 1
+
+    private let name: String
+    private let folder: CInt
+    /// The file as it was read; -1 where there is none.
+    private let descriptor: CInt
+    private let status: stat?
+
+    /// Opens the folder and, where it is there, the file.
+    init(path: String) throws(StepFailure) {
+        guard let slash = path.lastIndex(of: "/"), path.hasPrefix("/"), path.index(after: slash) < path.endIndex else {
+            throw StepFailure(.notPlainFile("no absolute path of a file"), step: "open")
+        }
+        name = String(path[path.index(after: slash)...])
+        let parent = slash == path.startIndex ? "/" : String(path[..<slash])
+        let opened = try Self.open(
+            AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, resolve: UInt64(RESOLVE_NO_SYMLINKS), step: "open the folder of")
+        folder = opened
+        do throws(StepFailure) { (descriptor, status) = try Self.openFile(name, in: opened) } catch {
+            close(opened)
+            throw error
+        }
+    }
+
+    private static func openFile(_ name: String, in folder: CInt) throws(StepFailure) -> (CInt, stat?) {
+        let file: CInt
+        do throws(StepFailure) {
+            // Non-blocking: the name may be a pipe's, and opening that would wait for a writer.
+            file = try open(
+                folder, name, O_RDONLY | O_NONBLOCK, resolve: UInt64(RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH),
+                step: "open")
+        } catch {
+            if error.cause == .missing { return (-1, nil) }
+            throw error
+        }
+        do throws(StepFailure) { return (file, try plainStatus(file)) } catch {
+            close(file)
+            throw error
+        }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        close(folder)
+    }
+
+    /// Owner and mode; nil where there is no file.
+    var identity: FileIdentity? {
+        status.map { FileIdentity(uid: $0.st_uid, gid: $0.st_gid, mode: $0.st_mode & 0o7777) }
+    }
+
+    /// The whole content; nil where there is no file.
+    func read() throws(StepFailure) -> [UInt8]? {
+        guard let status else { return nil }
+        let limit = EnvEditor.largestFileBytes
+        guard status.st_size <= limit else { throw StepFailure(.tooLarge(bytes: Int64(status.st_size)), step: "read") }
+        return try Self.contents(of: descriptor, atMost: limit, expected: Int(status.st_size))
+    }
+
+    // MARK: Replacing
+
+    /// Writes `content` under `temporary` beside the file: nobody but configd can open it until it has its owner and mode,
+    /// and it is durable and read back when this returns.
+    func writeTemporary(_ temporary: String, _ content: [UInt8], identity: FileIdentity) throws(StepFailure) {
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let file = openat(folder, temporary, flags, 0o600)
+        guard file >= 0 else { throw Self.failure("create a file beside") }
+        defer { close(file) }
+        try reserve(content.count, in: file)
+        var done = 0
+        while done < content.count {
+            let count = content.withUnsafeBytes { bytes in
+                write(file, bytes.baseAddress?.advanced(by: done), content.count - done)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Self.failure("write beside") }
+            done += count
+        }
+        // Owner first: a change of owner takes mode bits away, and the mode must not be wider than it before.
+        guard fchown(file, identity.uid, identity.gid) == 0 else { throw Self.failure("keep the owner of") }
+        guard fchmod(file, identity.mode) == 0 else { throw Self.failure("keep the mode of") }
+        try copyAttributes(to: file)
+        guard fsync(file) == 0 else { throw Self.failure("make durable what was written beside") }
+        guard lseek(file, 0, SEEK_SET) == 0 else { throw Self.failure("read back") }
+        let readBack = try Self.contents(of: file, atMost: content.count + 1, expected: content.count)
+        guard readBack == content else { throw StepFailure(.readBackDiffers, step: "read back") }
+    }
+
+    /// Takes the space before anything is written, where the file system can.
+    private func reserve(_ bytes: Int, in file: CInt) throws(StepFailure) {
+        guard bytes > 0 else { return }
+        let code = posix_fallocate(file, 0, off_t(bytes))
+        guard code == 0 || code == EOPNOTSUPP || code == EINVAL else {
+            throw Self.failure("reserve space beside", code)
+        }
+    }
+
+    /// Extended attributes, access lists among them. What the kernel itself labels (`security.`) is taken as it labels it
+    /// where it lets nobody else.
+    private func copyAttributes(to file: CInt) throws(StepFailure) {
+        guard descriptor >= 0 else { return }
+        let size = flistxattr(descriptor, nil, 0)
+        guard size > 0 else { return }
+        var names = [CChar](repeating: 0, count: size)
+        let length = flistxattr(descriptor, &names, size)
+        guard length >= 0 else { throw Self.failure("list the attributes of") }
+        for attribute in names[..<length].split(separator: 0) {
+            let attribute = Array(attribute) + [0]
+            let valueSize = fgetxattr(descriptor, attribute, nil, 0)
+            guard valueSize >= 0 else { throw Self.failure("read an attribute of") }
+            var value = [UInt8](repeating: 0, count: max(valueSize, 1))
+            let count = fgetxattr(descriptor, attribute, &value, valueSize)
+            guard count >= 0 else { throw Self.failure("read an attribute of") }
+            guard fsetxattr(file, attribute, value, count, 0) != 0 else { continue }
+            let isKernels = attribute.starts(with: "security.".utf8.map { CChar(bitPattern: $0) })
+            guard isKernels, errno == EPERM || errno == EACCES || errno == ENOTSUP else {
+                throw Self.failure("keep an attribute of")
+            }
+        }
+    }
+
+    /// Puts the temporary in the file's place, unless the file is no longer the one that was read. The look and the rename
+    /// are two steps: a write of somebody else's that falls between them is lost, as it would be with any editor.
+    func replace(with temporary: String) throws(StepFailure) {
+        guard let status else {
+            // Nothing was there: nothing that came meanwhile is replaced.
+            guard mainstay_renameat2(folder, temporary, folder, name, Self.noReplace) == 0 else {
+                throw errno == EEXIST ? StepFailure(.changedMeanwhile, step: "replace") : Self.failure("replace")
+            }
+            return
+        }
+        var now = stat()
+        guard fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw errno == ENOENT ? StepFailure(.changedMeanwhile, step: "replace") : Self.failure("look at")
+        }
+        guard Self.isSame(status, now) else { throw StepFailure(.changedMeanwhile, step: "replace") }
+        guard renameat(folder, temporary, folder, name) == 0 else { throw Self.failure("replace") }
+    }
+
+    private static func isSame(_ one: stat, _ other: stat) -> Bool {
+        one.st_dev == other.st_dev && one.st_ino == other.st_ino && one.st_size == other.st_size
+            && one.st_mtim.tv_sec == other.st_mtim.tv_sec && one.st_mtim.tv_nsec == other.st_mtim.tv_nsec
+            && one.st_ctim.tv_sec == other.st_ctim.tv_sec && one.st_ctim.tv_nsec == other.st_ctim.tv_nsec
+    }
+
+    /// Makes the folder's names durable.
+    func syncFolder() throws(StepFailure) {
+        guard fsync(folder) == 0 else { throw Self.failure("make durable the folder of") }
+    }
+
+    /// Removes a temporary that may not be there.
+    func removeTemporary(_ temporary: String) throws(StepFailure) {
+        guard unlinkat(folder, temporary, 0) == 0 || errno == ENOENT else { throw Self.failure("clear up beside") }
+    }
+
+    // MARK: Small steps
+
+    private static func open(
+        _ directory: CInt, _ path: String, _ flags: CInt, resolve: UInt64, step: String
+    ) throws(StepFailure) -> CInt {
+        let opened = mainstay_openat2(directory, path, UInt64(flags | O_CLOEXEC), 0, resolve)
+        guard opened >= 0 else { throw failure(step) }
+        return opened
+    }
+
+    private static func plainStatus(_ file: CInt) throws(StepFailure) -> stat {
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw failure("look at") }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            let isFolder = status.st_mode & S_IFMT == S_IFDIR
+            throw StepFailure(.notPlainFile(isFolder ? "a folder" : "a pipe, a socket or a device"), step: "open")
+        }
+        guard status.st_nlink == 1 else {
+            throw StepFailure(.notPlainFile("a file with \(status.st_nlink) names"), step: "open")
+        }
+        return status
+    }
+
+    private static func contents(of file: CInt, atMost limit: Int, expected: Int) throws(StepFailure) -> [UInt8] {
+        var content = [UInt8](repeating: 0, count: expected + 1)
+        var filled = 0
+        while true {
+            let count = content.withUnsafeMutableBytes { bytes in
+                Glibc.read(file, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure("read") }
+            filled += count
+            guard filled <= limit else { throw StepFailure(.tooLarge(bytes: Int64(filled)), step: "read") }
+            if count == 0 { return Array(content[..<filled]) }
+            if filled == content.count { content += [UInt8](repeating: 0, count: max(4096, filled)) }
+        }
+    }
+
+    private static func failure(_ step: String, _ code: CInt = errno) -> StepFailure {
+        StepFailure(cause(code), step: step)
+    }
+
+    private static func cause(_ code: CInt) -> StepFailure.Cause {
+        switch code {
+        case ENOENT: .missing
+        case ELOOP: .notPlainFile("reached through a symbolic link")
+        case ENOTDIR: .notPlainFile("in no folder")
+        case EBUSY: .mountPoint
+        case ENOSPC, EDQUOT: .noSpace
+        case EROFS: .readOnly
+        case EACCES, EPERM: .notPermitted
+        default: .disk(strerror(code).map { String(cString: $0) } ?? "error \(code)")
+        }
+    }
+}
