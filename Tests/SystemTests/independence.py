@@ -143,7 +143,7 @@ def run_hang_while(break_it, daemon, mend=lambda: None):
     gateway.watch(outage, pid, limit_s=90)
     figures = {"gatewayRecoverS": outage.back_s}
     if daemon:
-        figures["daemonBackS"] = seconds_until_back(daemon, old_daemon, broken)
+        figures["daemonBackS"] = seconds_until_back(probers[daemon], old_daemon, broken)
     mend()
     suite.wait_for_daemons()
     for name, prober in probers.items():
@@ -156,13 +156,14 @@ def run_hang_while(break_it, daemon, mend=lambda: None):
     return figures
 
 
-def seconds_until_back(daemon, old_pid, broken):
-    def is_back():
-        status = rpc.answers(daemon, 0.5)
-        return status and status["pid"] != old_pid
+def seconds_until_back(prober, old_pid, broken):
+    """From the daemon's fault to the first answer of its successor."""
 
-    gateway.wait_until(f"{daemon} is back", is_back, 60, 0.02)
-    return round(time.monotonic() - broken, 2)
+    def answered_at():
+        return next((at for pid, at in prober.pids if pid != old_pid), None)
+
+    gateway.wait_until(f"{prober.daemon_name} is back", answered_at, 60)
+    return round(answered_at() - broken, 2)
 
 
 def run_operator(act):

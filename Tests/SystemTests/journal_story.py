@@ -47,7 +47,7 @@ def run_story(fault):
         "told": told,
         "missing": [name for name in STORY if name not in told],
         "withoutService": sum(entry.get("MAINSTAY_SERVICE") != gateway.SERVICE for entry in entries),
-        "explained": explained.count("-- Defined-By: Mainstay"),
+        "explained": explained.count("Defined-By: Mainstay"),
         "messages": [entry["MESSAGE"] for entry in entries],
     }
 

@@ -1,4 +1,4 @@
-"""Requests at a set rate, whatever the answers do: an open loop, as many callers make it who do not know of each other."""
+"""Requests at a set rate, whatever the answers do: an open loop, as callers make it who do not know of each other."""
 
 import asyncio
 import time
@@ -19,7 +19,8 @@ class Tally:
         at = lambda share: round(times[min(len(times) - 1, int(len(times) * share))] * 1000, 1) if times else None
         return {
             "requests": self.sent, "goodShare": round(self.good / max(1, self.sent), 6), "late": self.late,
-            "refused": self.refused, "serverErrors": self.errors, "p50Ms": at(0.5), "p95Ms": at(0.95), "p99Ms": at(0.99),
+            "refused": self.refused, "serverErrors": self.errors,
+            "p50Ms": at(0.5), "p95Ms": at(0.95), "p99Ms": at(0.99),
         }
 
 

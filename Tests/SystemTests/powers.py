@@ -1,4 +1,4 @@
-"""The sandbox of each daemon: what it has to do works under its own unit's restrictions, and what it must not do fails."""
+"""The sandbox of each daemon: what it has to do works under its unit's restrictions, and what it must not do fails."""
 
 import json
 import os
@@ -183,11 +183,14 @@ MAY = {
     "healthd": {"probe over TCP": probe, "run a command": run_a_command, "run Node": run_node},
     "watchdogd": {
         "read a process's figures": FIGURES, "read what its threads wait in": EVIDENCE, "list its files": list_files,
-        "probe over TCP": probe, "ask process 1": manager, "restart a unit": restart_a_unit, "send it a signal": signal_it,
+        "probe over TCP": probe, "ask process 1": manager, "restart a unit": restart_a_unit,
+        "send it a signal": signal_it,
     },
 }
 MUST_NOT = {
-    "configd": {"write /usr": write_usr, "signal a service": signal_it, "read its memory map": EVIDENCE, "mount": mount},
+    "configd": {
+        "write /usr": write_usr, "signal a service": signal_it, "read its memory map": EVIDENCE, "mount": mount,
+    },
     "metricsd": {"write /etc": write_anywhere, "signal a service": signal_it, "mount": mount},
     "healthd": {
         "write /etc": write_anywhere, "read /etc/shadow": read_shadow, "signal a service": signal_it,
