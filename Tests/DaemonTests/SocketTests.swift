@@ -215,6 +215,51 @@ private struct RawSocket: ~Copyable {
         await DaemonFixture.stop(echo)
     }
 
+    @Test func aPeerThatAsksMuchAndReadsNothingHoldsUpNobodyAndLosesNothing() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let greedy = try RawSocket(fixture.places.socket(of: "echod"), patienceSeconds: 2)
+        // 500 requests in one go; their 10 MB of answers fit no buffer, so most wait until the peer reads.
+        for number in 1...500 {
+            greedy.send(
+                Request(id: .integer(Int64(number)), method: "say", params: ["text": "0123456789", "times": 2000]))
+        }
+        let client = try await TestClient("echod", fixture.places)
+        for _ in 0..<20 {
+            let reply = try await client.call(Echo.Say.self, .init(text: "a"), deadline: .seconds(1))
+            #expect(reply.text == "a")
+        }
+        let numbers = greedy.readToEnd().messages.compactMap { message -> Int64? in
+            if case .reply(.integer(let number), _) = message { number } else { nil }
+        }
+        #expect(numbers == Array(1...500))
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func unfinishedFramesOfOneAreNotPaidForByAnother() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let path = fixture.places.socket(of: "echod")
+        let request = Frame.around(Request(id: .integer(1), method: "say", params: ["text": "a"]).bytes) ?? []
+        let patient = try RawSocket(path, patienceSeconds: 1)
+        patient.send(Array(request.prefix(20)))
+        var held: [CInt] = []
+        for _ in 0..<20 {
+            let greedy = try RawSocket(path)
+            // Ends by the last byte but one: over all, more than the 16 MiB that a daemon holds.
+            greedy.send([0x00, 0x10, 0x00, 0x00] + [UInt8](repeating: UInt8(ascii: "x"), count: (1 << 20) - 1))
+            held.append(dup(greedy.descriptor))
+        }
+        patient.send(Array(request.dropFirst(20)))
+        let (messages, closed) = patient.readToEnd()
+        #expect(messages.count == 1)
+        #expect(!closed)
+        #expect(await echo.context.server.figures.dropped >= 4)
+        held.forEach { close($0) }
+        await DaemonFixture.stop(echo)
+    }
+
     @Test func aUserMayHoldSixtyFourConnectionsAndNoMore() async throws {
         let fixture = try DaemonFixture()
         let echo = try await fixture.start(Echo.self)

@@ -24,6 +24,7 @@ package import Wire
         self.document = document
         lastTick = HostClock.now()
         program = try Program(context, settings: settings)
+        takeLimits(settings)
         registerCommonMethods()
         addCommonFigures()
         Faults.register(on: context)
@@ -46,11 +47,17 @@ package import Wire
         case .success(let settings):
             context.settingsState = SettingsState(
                 path: context.places.settings, loadedAtMs: HostClock.now().wall.milliseconds)
+            takeLimits(settings)
             program.reload(settings)
         case .failure(let refused):
             context.settingsState.refused = refused.description
             context.log.write(.error, "the new settings were refused, the old ones stay in force:\n\(refused)")
         }
+    }
+
+    private func takeLimits(_ settings: AllSettings) {
+        let connections = settings.mainstay.connections
+        context.server.setConnectionLimits(all: connections.maximum, perUser: connections.maximumPerUser)
     }
 
     /// Stops the program, then the socket.

@@ -11,7 +11,10 @@ import Wire
     private let channel: any Channel
     private unowned let server: Server
     private var frames = FrameReader()
-    private var bookedBytes = 0
+    /// Bytes that arrived and were not answered yet, as the server counts them.
+    private(set) var bookedBytes = 0
+    /// Whether whole requests may wait in `frames`: for their turn, or for a reader that does not read.
+    private var hasBacklog = false
     private var subscription: Subscription?
     private var stalled: LoopTimer?
     private var isClosing = false
@@ -33,8 +36,22 @@ import Wire
     func received(_ buffer: ByteBuffer) {
         guard !isClosing else { return }
         frames.append(buffer.readableBytesView)
+        takeTurn()
+    }
+
+    /// Answers what has arrived: a few requests a turn, so that a peer that sends thousands at once does not keep the loop from
+    /// the others, and none while its earlier answers lie unread, so that they cannot pile up.
+    private func takeTurn() {
+        var left = server.limits.requestsATurn
+        hasBacklog = false
         do {
-            while !isClosing, let body = try frames.next() {
+            while !isClosing {
+                guard channel.isWritable, left > 0 else {
+                    hasBacklog = true
+                    break
+                }
+                guard let body = try frames.next() else { break }
+                left -= 1
                 switch server.answer(body, on: self) {
                 case .reply(let bytes): write(bytes)
                 case .later: break
@@ -47,9 +64,24 @@ import Wire
         }
         let change = frames.pendingBytes - bookedBytes
         bookedBytes += change
-        if !server.bookUnfinished(change: change) {
-            end(with: .limitExceeded("unfinished frames fill the \(server.limits.unfinishedBytes) bytes kept for all"))
-        }
+        server.bookUnfinished(change: change)
+        updateReading()
+        if hasBacklog && channel.isWritable { Loop.post { [self] in resume() } }
+    }
+
+    private func resume() {
+        guard !isClosing, hasBacklog else { return }
+        takeTurn()
+        channel.flush()
+    }
+
+    private func updateReading() {
+        channel.setOption(.autoRead, value: channel.isWritable && !hasBacklog).whenFailure { _ in }
+    }
+
+    /// Called by the server for the connection that holds the most, when all of them hold too much.
+    func endForUnfinishedFrames() {
+        end(with: .limitExceeded("unfinished frames fill the \(server.limits.unfinishedBytes) bytes kept for all"))
     }
 
     func readCompleted() { channel.flush() }
@@ -85,8 +117,9 @@ import Wire
     func writabilityChanged() {
         stalled?.cancel()
         stalled = nil
-        channel.setOption(.autoRead, value: channel.isWritable).whenFailure { _ in }
+        updateReading()
         if channel.isWritable {
+            if hasBacklog { Loop.post { [self] in resume() } }
             if let lost = subscription?.lost, lost > 0 {
                 subscription?.lost = 0
                 send(ServerMessage.laggedBytes(lost: lost))
@@ -131,6 +164,7 @@ import Wire
     func refuseAll(with error: RPCError) {
         write(ServerMessage.failure(to: nil, error))
         isClosing = true
+        forgetFrames()
         channel.flush()
         channel.close(mode: .output, promise: nil)
         Loop.after(.seconds(1)) { [self] in channel.close(promise: nil) }
@@ -144,9 +178,15 @@ import Wire
     func closed() {
         isClosing = true
         stalled?.cancel()
-        _ = server.bookUnfinished(change: -bookedBytes)
-        bookedBytes = 0
+        forgetFrames()
         server.forget(self)
+    }
+
+    private func forgetFrames() {
+        frames = FrameReader()
+        hasBacklog = false
+        server.bookUnfinished(change: -bookedBytes)
+        bookedBytes = 0
     }
 }
 

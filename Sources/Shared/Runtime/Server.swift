@@ -18,6 +18,8 @@ package import Wire
         package var unsentBytes = 256 << 10
         /// How long a reader may leave such bytes unread before it is dropped.
         package var stalledReader: Duration = .seconds(10)
+        /// Requests of one connection that are answered before the others have their turn.
+        package var requestsATurn = 32
         /// Calls of one connection that are answered later.
         package var openCalls = 256
 
@@ -37,7 +39,7 @@ package import Wire
         var answer: @Loop (Request, Caller, Connection) throws(RPCError) -> Outcome
     }
 
-    package let limits: Limits
+    package private(set) var limits: Limits
     package let principals: Principals
     /// The uid that a service runs as, for methods of the class *self*; set by the daemon that knows.
     package var ownerOfService: @Loop (String) -> UInt32? = { _ in nil }
@@ -70,6 +72,12 @@ package import Wire
     package var openConnections: Int { connections.count }
     /// The number that the next event will have.
     package var nextSequence: Int64 { sequence + 1 }
+
+    /// Changes how many connections are taken from now on; those that are open stay.
+    func setConnectionLimits(all: Int, perUser: Int) {
+        limits.connections = all
+        limits.connectionsPerUser = perUser
+    }
 
     // MARK: Methods
 
@@ -221,10 +229,12 @@ package import Wire
     func countDropped() { counts.dropped += 1 }
     func countLostEvent() { counts.eventsLost += 1 }
 
-    /// Books a change in the bytes of unfinished frames; false where that is more than the daemon holds for all.
-    func bookUnfinished(change: Int) -> Bool {
+    /// Books a change in the bytes of unfinished frames. Where all hold too much, the connection that holds the most ends: not
+    /// the one that happened to come last, which may be anybody's.
+    func bookUnfinished(change: Int) {
         unfinishedBytes += change
-        return unfinishedBytes <= limits.unfinishedBytes
+        guard unfinishedBytes > limits.unfinishedBytes else { return }
+        connections.values.max { $0.bookedBytes < $1.bookedBytes }?.endForUnfinishedFrames()
     }
 
     /// Stops listening and closes every connection.
