@@ -26,8 +26,6 @@ extension ConnectionSettings {
     mutating func read(from section: inout Section) {
         section.read("maximum", .whole(8...65_536), into: &maximum)
         section.read("maximumPerUser", .whole(4...65_536), into: &maximumPerUser)
-        section.read("callDeadline", .duration(.milliseconds(100) ... .seconds(600)), into: &callDeadline)
-        section.read("eventQueue", .whole(16...65_536), into: &eventQueue)
         if maximumPerUser > maximum {
             section.refuse("maximumPerUser", "expected at most maximum (\(maximum)), found \(maximumPerUser)")
         }

@@ -34,10 +34,6 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var maximum = 1024
     /// Open connections of one uid.
     package var maximumPerUser = 64
-    /// How long a call may take where the caller gives no `deadlineMs`.
-    package var callDeadline: Duration = .seconds(5)
-    /// Events that wait for a subscriber that reads slowly; what is beyond is counted and told as `lagged`.
-    package var eventQueue = 1024
 
     package init() {}
 }
