@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized, .enabled(if: getenv("MAINSTAY_MACHINES") != nil, "Scripts/test runs these"))
 struct SystemCaseTests {
     /// The lines of `Scripts/prove`, as it lists them.
-    private static let lines = ["faults", "busy", "independence", "journal", "upgrade", "powers"]
+    private static let lines = ["faults", "busy", "independence", "journal", "upgrade", "powers", "sockets"]
 
     @Test(.timeLimit(.minutes(15)), arguments: lines)
     func `every case of the line is shown on a real systemd`(line: String) throws {

@@ -2,10 +2,16 @@
 
 import itertools
 import json
+import os
 import socket
 import struct
 
 DAEMONS = ("configd", "metricsd", "healthd", "watchdogd")
+
+
+def path(daemon):
+    """The daemon's socket: of the installed suite, or where the environment says, for daemons run by hand."""
+    return f"{os.environ.get('MAINSTAY_SOCKETS', '/run/mainstay')}/{daemon}.sock"
 
 
 class Refused(Exception):
@@ -25,7 +31,7 @@ class Connection:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         try:
-            self.socket.connect(f"/run/mainstay/{daemon}.sock")
+            self.socket.connect(path(daemon))
         except OSError as error:
             raise Silent(f"{daemon}: {error}") from error
 
