@@ -119,6 +119,24 @@ def replace_env(pid):
     assert (old.st_uid, old.st_gid, old.st_mode) == (after.st_uid, after.st_gid, after.st_mode)
 
 
+def open_beneath(pid):
+    """openat2(2) with RESOLVE_NO_SYMLINKS, which Python has no name for."""
+    import ctypes
+    import struct
+
+    how = struct.pack("=QQQ", os.O_RDONLY | os.O_DIRECTORY, 0, 0x04)
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor = library.syscall(437, -100, b"/etc/gateway", how, len(how))
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    os.close(descriptor)
+
+
+def tell_callers_apart(pid):
+    """Every uid of the host is a uid here, too."""
+    assert open("/proc/self/uid_map").read().split() == ["0", "0", "4294967295"]
+
+
 def manager(pid):
     """Process 1's own socket."""
     done = subprocess.run(["systemctl", "show", "-P", "Id", "gateway.service"], capture_output=True, text=True)
@@ -178,7 +196,7 @@ FIGURES = read("io", "status", "stat", "smaps_rollup", "limits", "task/{pid}/io"
 EVIDENCE = read("task/{pid}/wchan", "task/{pid}/syscall", "task/{pid}/status", "net/tcp", "maps")
 
 MAY = {
-    "configd": {"replace a guarded file": replace_env},
+    "configd": {"replace a guarded file": replace_env, "open a file without following links": open_beneath},
     "metricsd": {"read a process's figures": FIGURES, "list its files": list_files, "probe over TCP": probe},
     "healthd": {"probe over TCP": probe, "run a command": run_a_command, "run Node": run_node},
     "watchdogd": {
@@ -210,7 +228,12 @@ def works(act, pid):
 
 
 def main(daemon, pid):
-    wanted = {"bind its socket": lambda _: bind_socket(daemon), "keep a store": lambda _: store(daemon), **MAY[daemon]}
+    wanted = {
+        "bind its socket": lambda _: bind_socket(daemon),
+        "keep a store": lambda _: store(daemon),
+        "tell its callers apart": tell_callers_apart,
+        **MAY[daemon],
+    }
     outcome = {
         "cannot": [what for what, act in wanted.items() if not works(act, pid)],
         "mustNot": [what for what, act in MUST_NOT[daemon].items() if works(act, pid)],
