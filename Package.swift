@@ -38,7 +38,8 @@ func system(_ name: String, package: String, apt: String) -> Target {
 
 /// The four rooms of one concern and the tests of its core: messages (API), decisions (Core), effects (Daemon), start (Main).
 func concern(
-    _ name: String, daemon: String, listensTo: [String] = [], libraries: [Target.Dependency] = []
+    _ name: String, daemon: String, listensTo: [String] = [], libraries: [Target.Dependency] = [],
+    traces: [String] = []
 ) -> [Target] {
     let heard: [Target.Dependency] = listensTo.map { .target(name: "\($0)API") }
     let api: Target.Dependency = .target(name: "\(name)API")
@@ -59,7 +60,7 @@ func concern(
             swiftSettings: house),
         .testTarget(
             name: "\(name)CoreTests", dependencies: [core, api, "Time", "Wire"] + heard + collections,
-            path: "Tests/\(name)CoreTests", swiftSettings: house),
+            path: "Tests/\(name)CoreTests", exclude: traces, swiftSettings: house),
     ]
 }
 
@@ -80,7 +81,9 @@ let concerns: [Target] =
     concern("Config", daemon: "configd")
     + concern("Metrics", daemon: "metricsd", listensTo: ["Config"], libraries: [http])
     + concern("Health", daemon: "healthd", listensTo: ["Config", "Metrics"], libraries: [http, subprocess])
-    + concern("Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http])
+    + concern(
+        "Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http],
+        traces: ["Traces"])
 
 let apis: [Target.Dependency] = ["ConfigAPI", "MetricsAPI", "HealthAPI", "WatchdogAPI"]
 let cores: [Target.Dependency] = ["ConfigCore", "MetricsCore", "HealthCore", "WatchdogCore"]

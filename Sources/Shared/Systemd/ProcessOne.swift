@@ -393,6 +393,12 @@ package actor ProcessOne {
             if Self.lastUnits.contains(unit) {
                 readSystemState()
             }
+            if member == "JobRemoved", var state = followed[unit], state.job == id {
+                // The unit's own signal of it comes later: until then no other change may show a job that has ended.
+                state.job = 0
+                state.jobKind = ""
+                followed[unit] = state
+            }
             if member == "JobRemoved", jobs.remove(id) != nil || followed[unit] != nil {
                 told(.jobRemoved(id: id, unit: unit, result: reader.string() ?? ""))
             }

@@ -3,7 +3,6 @@ import WatchdogAPI
 
 // Acting: a plan from its turn to the proof that it helped.
 extension GuardMachine {
-    static let evidenceLimit: Duration = .milliseconds(500)
     /// SIGKILL ends a process in milliseconds; after this it is sent again, past systemd.
     private static let killPatience: Duration = .seconds(2)
 
@@ -11,18 +10,26 @@ extension GuardMachine {
     mutating func turnGranted(now: Moment) {
         guard case .waitingForTurn(let plan) = state else { return }
         killTries = 0
+        guard let process else { return startOrFinish(plan, now: now) }
+        if plan.ending == .none { return validate(plan, now: now) }
+        guard plan.wantsEvidence, let book = incident else { return endProcess(plan, now: now) }
+        beginAction(.collectEvidence, now: now)
+        emit(.collectEvidence(incident: book.record.id, process))
+        enter(.collectingEvidence(plan), for: settings.evidenceTimeout, now: now)
+    }
+
+    /// Force begins: the budget is charged, once a plan, and that is on its way to the disk before anything is done.
+    private mutating func pay(_ plan: Plan, now: Moment) -> Plan {
+        guard !plan.isPaid else { return plan }
+        var paid = plan
+        paid.isPaid = true
         if plan.isSlowTry {
             budget.takeSlowTry()
         } else if !plan.isAsked {
             budget.takeRestart()
         }
         keepMemory(now: now)
-        guard let process else { return startOrFinish(plan, now: now) }
-        if plan.ending == .none { return validate(plan, now: now) }
-        guard plan.wantsEvidence, let book = incident else { return endProcess(plan, now: now) }
-        beginAction(.collectEvidence, now: now)
-        emit(.collectEvidence(incident: book.record.id, process))
-        enter(.collectingEvidence(plan), for: Self.evidenceLimit, now: now)
+        return paid
     }
 
     mutating func evidenceCollected(_ id: String, _ note: EvidenceNote, now: Moment) {
@@ -36,7 +43,8 @@ extension GuardMachine {
     }
 
     /// Ends the process as the plan says.
-    mutating func endProcess(_ plan: Plan, now: Moment) {
+    mutating func endProcess(_ asPlanned: Plan, now: Moment) {
+        let plan = pay(asPlanned, now: now)
         switch plan.ending {
         case .none: startOrFinish(plan, now: now)
         case .kill, .signal(.SIGKILL, _): kill(plan, now: now)
@@ -86,7 +94,8 @@ extension GuardMachine {
     }
 
     /// The process has ended: the next one is started, or, after `gracefulShutdown`, none.
-    mutating func startOrFinish(_ plan: Plan, now: Moment) {
+    mutating func startOrFinish(_ asPlanned: Plan, now: Moment) {
+        let plan = pay(asPlanned, now: now)
         interrupted = nil
         guard plan.restarts else {
             beginAction(.stopUnit, now: now)
@@ -96,12 +105,13 @@ extension GuardMachine {
             return enter(.operatorStopped, now: now)
         }
         stoppedByUs = false
+        startUnanswered = 0
         beginAction(.start, now: now)
         enter(.starting(plan), for: settings.startTimeout, now: now)
         orderStart()
     }
 
-    private mutating func orderStart() {
+    mutating func orderStart() {
         let id = nextCall()
         call = id
         emit(.startUnit(id))
@@ -130,14 +140,18 @@ extension GuardMachine {
 
     private mutating func startFinished(_ plan: Plan, _ result: CallResult, now: Moment) {
         switch result {
-        case .done: emit(.readUnit)
+        case .done:
+            startUnanswered = 0
+            emit(.readUnit)
         case .failed(let why):
             endAction(.start, .failed, detail: why, now: now)
             attemptFailed(plan, now: now)
         case .timedOut:
-            // systemd is silent. Each try takes the 2 s of its deadline, and the state's own time ends them.
-            page("systemd does not answer", .critical, now: now)
-            orderStart()
+            // systemd is silent, or is being restarted itself. It is told again when the unit is read again, each 2 s, until
+            // the state's own time is over.
+            startUnanswered += 1
+            if startUnanswered > 1 { page("systemd does not answer", .critical, now: now) }
+            set(.unit, after: unitInterval, now: now)
         }
     }
 
@@ -149,7 +163,7 @@ extension GuardMachine {
             return validate(plan, now: now)
         }
         // Before the job's end the view may still be the old one.
-        guard call == nil else { return }
+        guard call == nil, startUnanswered == 0 else { return }
         let isComing = view.job != nil || view.active == .activating && view.sub != "auto-restart"
         guard !isComing else { return }
         endAction(.start, .failed, detail: "\(view.sub), \(view.result)", now: now)

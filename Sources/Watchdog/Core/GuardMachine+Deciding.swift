@@ -3,6 +3,9 @@ import WatchdogAPI
 
 // Deciding: from a class to an incident, a refusal or a plan.
 extension GuardMachine {
+    /// The host's own limit ends the wait earlier; this is for a core that never hears of it.
+    private static let longestStarvation: Duration = .seconds(600)
+
     /// The class is decided; what follows from it?
     mutating func decide(_ why: IncidentClass, _ figures: ClassNumbers, now: Moment) {
         guard hold == nil, !state.isActing else { return }
@@ -10,7 +13,7 @@ extension GuardMachine {
         if why != .dead, let tracer = progress.latest?.tracerPid, tracer != 0 {
             refuse(.debugged, detail: "process \(tracer) traces it", now: now)
             if why == .livelocked || why == .unknown || why == .blocked {
-                page("it has not answered for 30 s, and a debugger holds it", .critical, now: now)
+                page("it does not answer, and a debugger holds it", .critical, now: now)
             }
             return enter(.suspecting, now: now)
         }
@@ -21,7 +24,7 @@ extension GuardMachine {
         }
         if let starvation, why != .dead {
             refuse(.starvedHost, detail: starvation, now: now)
-            return enter(.waitingForHost(why), for: HostGate.longestHold, now: now)
+            return enter(.waitingForHost(why), for: Self.longestStarvation, now: now)
         }
         openIncident(why, numbers, now: now)
         if why == .failing && !dependenciesDown.isEmpty {
@@ -41,7 +44,7 @@ extension GuardMachine {
         numbers.probesTimedOut = Int64(probes.unanswered)
         numbers.probesWrong = Int64(probes.wrong)
         numbers.probe = probes.notes.last?.detail
-        if let answer = probes.lastLateAnswer, now.instant - answer.at <= ProbeWindow.patience {
+        if let answer = probes.lastLateAnswer, now.instant - answer.at <= settings.livelockedAfter {
             numbers.lateAnswerMs = answer.after.milliseconds
         }
         return numbers

@@ -159,6 +159,8 @@ extension GuardMachine {
         for id in probes.void() { emit(.abandonProbe(id)) }
         cancel(.deadline)
         cancel(.patience)
+        cancel(.despair)
+        unansweredSince = nil
         probes.forgetVerdicts()
         progress.forget()
         limits.forget()
@@ -188,7 +190,8 @@ extension GuardMachine {
         lastProcess = identity
         endedAt = now
         for id in probes.void() { emit(.abandonProbe(id)) }
-        for purpose in [Purpose.deadline, .patience, .probe, .look, .resources] { cancel(purpose) }
+        unansweredSince = nil
+        for purpose in [Purpose.deadline, .patience, .despair, .probe, .look, .resources] { cancel(purpose) }
         emit(.unwatchProcess)
         switch state {
         case .draining(let plan), .terminating(let plan), .killing(let plan):

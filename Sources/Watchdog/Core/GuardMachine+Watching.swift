@@ -7,8 +7,8 @@ extension GuardMachine {
     private static let eagerInterval: Duration = .milliseconds(250)
     /// From the first sight of state T to the second.
     static let stopConfirmation: Duration = .milliseconds(200)
-    /// Late or wrong probes of the last five that make a class.
-    private static let badOfFive = 3
+    /// The least that is waited for an answer after a hold.
+    private static let secondThoughts: Duration = .seconds(5)
     /// How long a served request counts as a sign of service.
     private static let servedCounts: Duration = .seconds(10)
 
@@ -20,6 +20,9 @@ extension GuardMachine {
         let half = min(max(settings.probeInterval / 2, .milliseconds(500)), .seconds(2))
         return starvation == nil ? half : half * 2
     }
+
+    /// All windows after the first.
+    private var restWindows: Duration { secondWindow * max(1, settings.progressWindows - 1) }
 
     private var probeInterval: Duration {
         switch state {
@@ -67,7 +70,12 @@ extension GuardMachine {
             emit(.abandonProbe(given))
         } else {
             let waited = now.instant - probe.sent.instant
-            set(.patience, after: max(ProbeWindow.patience - waited, .zero), now: now)
+            set(.patience, after: max(settings.lateAnswer - waited, .zero), now: now)
+        }
+        if unansweredSince == nil {
+            unansweredSince = probe.sent.instant
+            let waited = now.instant - probe.sent.instant
+            set(.despair, after: max(settings.livelockedAfter - waited, .zero), now: now)
         }
         suspect(now: now)
         evaluate(now: now)
@@ -115,6 +123,7 @@ extension GuardMachine {
         lastGood = now
         provenProcess = process
         progress.served()
+        silenceEnded()
         switch state {
         case .warming, .watching, .suspecting, .confirming: cameBack(now: now)
         case .saturated, .waitingForHost, .backingOff, .waitingForTurn, .halfOpen:
@@ -149,6 +158,7 @@ extension GuardMachine {
 
     /// A probe that had timed out was answered after all: the loop turns, only slowly.
     private mutating func answeredLate(now: Moment) {
+        silenceEnded()
         switch state {
         case .collectingEvidence(let plan), .backingOff(let plan), .waitingForTurn(let plan), .halfOpen(let plan):
             guard plan.ending == .kill, !plan.isAsked else { return }
@@ -162,10 +172,21 @@ extension GuardMachine {
         }
     }
 
-    /// The late probe was not answered in 30 s.
-    mutating func patienceOver(now: Moment) {
-        guard let probe = probes.late, let id = probes.giveUpLate() else { return }
-        emit(.abandonProbe(id))
+    /// The late probe has been open for long enough.
+    mutating func patienceOver() {
+        if let id = probes.giveUpLate() { emit(.abandonProbe(id)) }
+    }
+
+    /// Something was answered, if late: the service is not silent.
+    private mutating func silenceEnded() {
+        unansweredSince = nil
+        cancel(.despair)
+    }
+
+    /// Nothing was answered for as long as the settings bear.
+    mutating func despaired(now: Moment) {
+        guard let since = unansweredSince else { return }
+        set(.despair, after: settings.livelockedAfter, now: now)
         switch state {
         case .suspecting, .saturated: break
         case .adopting, .warming, .watching, .confirming, .waitingForHost, .judgingDeath, .backingOff, .waitingForTurn,
@@ -173,12 +194,12 @@ extension GuardMachine {
             .operatorActing, .operatorStopped, .hostStopping:
             return
         }
-        let sent = probe.sent.instant
-        if let lastGood, lastGood.instant > sent { return }
-        if let answer = probes.lastLateAnswer, answer.at > sent { return evaluate(now: now) }
-        if let lastServed, lastServed > sent { return decide(.saturated, ClassNumbers(), now: now) }
+        if let lastServed, lastServed > since {
+            unansweredSince = lastServed
+            return decide(.saturated, ClassNumbers(), now: now)
+        }
         var numbers = progress.troubleNumbers
-        numbers.unansweredMs = (now.instant - sent).milliseconds
+        numbers.unansweredMs = (now.instant - since).milliseconds
         decide(progress.classAfterPatience, numbers, now: now)
     }
 
@@ -227,7 +248,7 @@ extension GuardMachine {
         if let probe = probes.oldest, now.instant - probe.sent.instant >= probeTimeout {
             let signs = [probe.sent.instant, lastGood?.instant, lastHeartbeat?.instant].compactMap { $0 }
             let since = signs.max() ?? probe.sent.instant
-            if let (kind, figures) = progress.wedge(since: since, timeout: probeTimeout, second: secondWindow) {
+            if let (kind, figures) = progress.wedge(since: since, timeout: probeTimeout, rest: restWindows) {
                 var numbers = figures
                 numbers.unansweredMs = (now.instant - probe.sent.instant).milliseconds
                 return decide(kind, numbers, now: now)
@@ -237,16 +258,16 @@ extension GuardMachine {
             }
         }
         // What sheds load answers 503 in time, and serves all the same.
-        if probes.wrong >= Self.badOfFive, !(state.condition == .saturated && serves(now: now)) {
+        if probes.wrong >= settings.failureThreshold, !(state.condition == .saturated && serves(now: now)) {
             decide(.failing, progress.troubleNumbers, now: now)
-        } else if probes.unanswered >= Self.badOfFive, serves(now: now) {
+        } else if probes.unanswered >= settings.failureThreshold, serves(now: now) {
             decide(.saturated, progress.troubleNumbers, now: now)
         }
     }
 
     /// Whether requests were served lately, if late.
     private func serves(now: Moment) -> Bool {
-        if let answer = probes.lastLateAnswer, now.instant - answer.at <= ProbeWindow.patience { return true }
+        if let answer = probes.lastLateAnswer, now.instant - answer.at <= settings.livelockedAfter { return true }
         if let lastServed, now.instant - lastServed <= Self.servedCounts { return true }
         return false
     }
@@ -301,13 +322,21 @@ extension GuardMachine {
         for id in probes.void() { emit(.abandonProbe(id)) }
         cancel(.deadline)
         cancel(.patience)
+        silenceEnded()
         progress.forget()
         if case .confirming = state { enter(.suspecting, now: now) }
     }
 
     /// What was seen may not hold any more: everything is looked at anew.
     mutating func lookAnew(now: Moment) {
+        let silence = unansweredSince
         ownDelaySeen(now: now)
+        if let silence {
+            // What was silent for long before need not be borne for as long again.
+            unansweredSince = silence
+            let left = settings.livelockedAfter - (now.instant - silence)
+            set(.despair, after: max(left, Self.secondThoughts), now: now)
+        }
         probes.forgetVerdicts()
         progress.troubleBegan()
         enter(.suspecting, now: now)

@@ -10,8 +10,10 @@ package struct GuardMachine: Hashable, Sendable {
         case probe
         /// The probe under way is late.
         case deadline
-        /// The late probe has waited for 30 s.
+        /// The late probe has been open for as long as it may be.
         case patience
+        /// Nobody was answered for as long as the settings bear.
+        case despair
         /// The next look at the counters, while something is suspected.
         case look
         /// The state has lasted for as long as it may.
@@ -49,7 +51,9 @@ package struct GuardMachine: Hashable, Sendable {
     /// The unit is stopped because we stopped it, and is owed a start.
     var stoppedByUs = false
 
-    var probes = ProbeWindow()
+    var probes: ProbeWindow
+    /// When the first of the probes was sent that nothing has answered since; nil while there are answers.
+    var unansweredSince: Instant?
     var progress = ProgressWindow()
     var limits = LimitWatch()
     var lastGood: Moment?
@@ -77,6 +81,8 @@ package struct GuardMachine: Hashable, Sendable {
     /// The call whose end this state waits for.
     var call: CallID?
     var killTries = 0
+    /// How often in a row the order to start was not answered.
+    var startUnanswered = 0
 
     private var lastCall: UInt64 = 0
     private var timerIDs = TimerIDs()
@@ -89,6 +95,7 @@ package struct GuardMachine: Hashable, Sendable {
         self.settings = settings
         stateSince = now
         budget = RestartBudget(settings: settings)
+        probes = ProbeWindow(keeps: settings.failureWindow)
     }
 
     /// What the guard is doing, by the state's name on the wire.
@@ -133,7 +140,9 @@ package struct GuardMachine: Hashable, Sendable {
         case .servedRequestsSeen(let total): servedRequestsSeen(total, now: now)
         case .dependenciesSeen(let down): dependenciesSeen(down)
         case .dependenciesUnknown: dependenciesSeen([])
-        case .settingsChanged(let settings): self.settings = settings
+        case .settingsChanged(let settings):
+            self.settings = settings
+            probes.keeps = settings.failureWindow
         case .holdAsked(let reason, let duration, let by): holdAsked(reason, duration, by, now: now)
         case .releaseAsked(let by): release(by: by, now: now)
         case .resetAsked(let by): reset(by: by, now: now)
@@ -206,7 +215,8 @@ package struct GuardMachine: Hashable, Sendable {
         switch purpose {
         case .probe: probeDue(now: now)
         case .deadline: probeTimedOut(now: now)
-        case .patience: patienceOver(now: now)
+        case .patience: patienceOver()
+        case .despair: despaired(now: now)
         case .look: lookDue(now: now)
         case .step: stepOver(now: now)
         case .resources: resourcesDue(now: now)
@@ -255,6 +265,7 @@ package struct GuardMachine: Hashable, Sendable {
 
     private mutating func unitDue(now: Moment) {
         emit(.readUnit)
+        if case .starting = state, startUnanswered > 0, call == nil { orderStart() }
         set(.unit, after: unitInterval, now: now)
     }
 

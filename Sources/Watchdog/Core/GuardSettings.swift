@@ -29,6 +29,15 @@ package struct GuardSettings: Hashable, Sendable {
     package var probeInterval: Duration = .seconds(2)
     /// After this long an unanswered probe is *late*.
     package var probeTimeout: Duration = .seconds(1)
+    /// A late probe stays open for this long: its answer is what tells *saturated* from a hang.
+    package var lateAnswer: Duration = .seconds(30)
+    /// Windows without progress that make a wedge; the first is one timeout long (see ProgressWindow).
+    package var progressWindows = 2
+    /// No answer at all for this long, late or not: *livelocked*, *blocked* or *unknown*, whatever the counters say.
+    package var livelockedAfter: Duration = .seconds(30)
+    /// So many of the last `failureWindow` probes wrong are *failing*, so many late and some answered are *saturated*.
+    package var failureThreshold = 3
+    package var failureWindow = 5
     /// Whether there is a probe at all; without one only death, stop and limits are seen.
     package var hasProbe = true
     /// How long a start may take: from the start of the process to its first good answer, and for systemd's job.
@@ -40,6 +49,8 @@ package struct GuardSettings: Hashable, Sendable {
     package var drainTimeout: Duration = .seconds(5)
     /// From SIGTERM to SIGKILL.
     package var termTimeout: Duration = .seconds(5)
+    /// The longest that evidence may take.
+    package var evidenceTimeout: Duration = .milliseconds(500)
     /// RestartSec of the unit's drop-in: systemd starts a dead unit by itself after this long unless it is stopped.
     package var systemdRestartDelay: Duration = .seconds(15)
     /// Memory of the main process, in bytes.
@@ -51,8 +62,10 @@ package struct GuardSettings: Hashable, Sendable {
     /// The restart budget: this many at once, refilled one in `budgetRefill` of validated health.
     package var budgetCapacity = 5
     package var budgetRefill: Duration = .seconds(120)
-    /// The back-off: nothing, then this, doubled each time up to `backoffCap`, +-20 %.
+    /// The back-off: nothing, then this, times `backoffFactor` each time up to `backoffCap`, plus or minus the jitter.
     package var backoffFirst: Duration = .seconds(1)
+    package var backoffFactor = 2.0
+    package var backoffJitterPercent = 20.0
     package var backoffCap: Duration = .seconds(30)
     /// Validated health for this long forgets the back-off.
     package var backoffReset: Duration = .seconds(600)

@@ -169,6 +169,8 @@ struct Plan: Hashable, Sendable {
     var isAsked = false
     /// A slow try of an empty budget: costs none.
     var isSlowTry = false
+    /// The budget was charged: when force begins, not before.
+    var isPaid = false
 
     /// The way of a class (DESIGN §7).
     init(for why: IncidentClass, processRuns: Bool) {

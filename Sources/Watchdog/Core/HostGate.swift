@@ -4,16 +4,16 @@ import Time
 /// matters worse (all of Fedora's watchdog aborts were starved hosts, systemd PR #13843).
 ///
 /// Starved is: pressure above the limit (the kernel's own 10 s average), or a timer of ours much too late. It clears with
-/// hysteresis, and it holds force back for 30 s at most: a host that is always starved must not mean a service that is
+/// hysteresis, and it holds force back for 30 s (the settings' `hold`) at most: a host that is always starved must not mean a service that is
 /// never recovered.
 struct HostGate: Hashable, Sendable {
-    /// The longest that force is held back.
-    static let longestHold: Duration = .seconds(30)
     /// How long a late timer of ours is remembered.
     static let delayRemembered: Duration = .seconds(5)
     /// Pressure has to fall this much below the limit to clear.
     static let clearance = 10.0
 
+    /// The longest that force is held back.
+    var longestHold: Duration = .seconds(30)
     private var pressure: Double?
     private var lastDelay: Stamp?
     private var since: Instant?
@@ -48,7 +48,7 @@ struct HostGate: Hashable, Sendable {
     /// Whether force is held back now.
     func holds(at now: Instant) -> Bool {
         guard let since else { return false }
-        return now - since < Self.longestHold
+        return now - since < longestHold
     }
 
     /// Whether delays of ours void what is under way: not for ever, on a host that is always starved.

@@ -1,10 +1,9 @@
 import Time
 import WatchdogAPI
 
-/// The liveness probes of one service: the one under way, the late one that is kept open, and the verdicts on the last
-/// five.
+/// The liveness probes of one service: the one under way, the late one that is kept open, and the last verdicts.
 ///
-/// A probe that timed out stays open for 30 s, since a late answer is what tells *saturated* from a hang: with 40 clients
+/// A probe that timed out stays open (30 s), since a late answer is what tells *saturated* from a hang: with 40 clients
 /// the answer came after 2.35 s, with 100 after 6.0 s, and from a hang never (FACTS §4). One kept open is enough, and a
 /// service that has too much to do should not be given more.
 struct ProbeWindow: Hashable, Sendable {
@@ -25,13 +24,10 @@ struct ProbeWindow: Hashable, Sendable {
     }
 
     /// How many verdicts are kept: *failing* is 3 of the last 5, since rules that count in a row miss flapping.
-    static let kept = 5
-    /// How long a late probe stays open.
-    static let patience: Duration = .seconds(30)
-
+    var keeps: Int
     private(set) var current: Open?
     private(set) var late: Open?
-    /// Verdicts of the last five, oldest first.
+    /// The last verdicts, oldest first.
     private(set) var notes: [ProbeNote] = []
     /// Good answers in a row.
     private(set) var goodInRow = 0
@@ -40,6 +36,10 @@ struct ProbeWindow: Hashable, Sendable {
     /// The last late answer: when it came, and after how long.
     private(set) var lastLateAnswer: Stamp?
     private var lastID: UInt64 = 0
+
+    init(keeps: Int) {
+        self.keeps = keeps
+    }
 
     /// A late answer.
     struct Stamp: Hashable, Sendable {
@@ -82,10 +82,7 @@ struct ProbeWindow: Hashable, Sendable {
         current = nil
         let took = now.instant - probe.sent.instant
         switch result {
-        case .notSent(let reason):
-            // The place in the five is not taken: it is not the service's doing.
-            _ = reason
-            return .void
+        case .notSent: return .void  // No verdict: it is not the service's doing.
         case .good, .wrong, .refused:
             if took > timeout {
                 note(probe, .unanswered, took: nil, detail: nil)
@@ -128,7 +125,7 @@ struct ProbeWindow: Hashable, Sendable {
         notes.append(
             ProbeNote(
                 atMs: probe.sent.wall.milliseconds, verdict: verdict, tookMs: took?.milliseconds, detail: detail))
-        if notes.count > Self.kept { notes.removeFirst() }
+        if notes.count > keeps { notes.removeFirst(notes.count - keeps) }
         if verdict != .good {
             goodInRow = 0
             firstGood = nil

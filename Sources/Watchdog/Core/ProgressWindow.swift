@@ -126,8 +126,9 @@ struct ProgressWindow: Hashable, Sendable {
     /// A wedge with its figures, or nil: not silent for long enough, or nothing that proves anything.
     /// - Parameters:
     ///   - since: when the oldest unanswered probe was sent; idleness before it is no silence.
-    ///   - timeout, second: T and W.
-    func wedge(since: Instant, timeout: Duration, second: Duration) -> (IncidentClass, ClassNumbers)? {
+    ///   - timeout: T, the first window.
+    ///   - rest: the windows after it: W each.
+    func wedge(since: Instant, timeout: Duration, rest: Duration) -> (IncidentClass, ClassNumbers)? {
         guard let latest, latest.tracerPid == 0 else { return nil }
         let anchor: ProgressSample
         if worth.readCallsSpeak == true, let calls {
@@ -138,11 +139,11 @@ struct ProgressWindow: Hashable, Sendable {
             return nil
         }
         let silent = latest.taken - max(anchor.taken, since)
-        guard silent >= timeout + second else { return nil }
+        guard silent >= timeout + rest else { return nil }
         let span = Span(from: anchor, to: latest)
         guard let kind = kind(of: span, state: latest.state) else { return nil }
         if kind == .spinning && worth.readCallsSpeak != true { return nil }
-        if span.mayBeCollector && silent < timeout * 2 + second { return nil }
+        if span.mayBeCollector && silent < timeout * 2 + rest { return nil }
         var numbers = span.numbers
         numbers.silentMs = silent.milliseconds
         return (kind, numbers)

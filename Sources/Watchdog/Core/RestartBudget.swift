@@ -87,22 +87,24 @@ package struct RestartBudget: Hashable, Sendable {
         halfOpenLevel = 0
     }
 
-    /// The wait before the next restart: none after validated health, then `backoffFirst` doubled up to `backoffCap`,
-    /// ±20 % so that services that failed together do not start together: `spread`, from 0 to 1, says where in between.
+    /// The wait before the next restart: none after validated health, then `backoffFirst` growing up to `backoffCap`,
+    /// ± the jitter, so that services that failed together do not start together: `spread`, from 0 to 1, says where in between.
     package func wait(settings: GuardSettings, spread: Double) -> Duration {
         guard backoffLevel > 0 else { return .zero }
-        let plain = Self.doubled(settings.backoffFirst, times: backoffLevel - 1, cap: settings.backoffCap)
-        return .milliseconds(Int64(Double(plain.milliseconds) * (0.8 + 0.4 * spread)))
+        let plain = Self.grown(
+            settings.backoffFirst, by: settings.backoffFactor, times: backoffLevel - 1, cap: settings.backoffCap)
+        let jitter = settings.backoffJitterPercent / 100
+        return .milliseconds(Int64(Double(plain.milliseconds) * (1 - jitter + 2 * jitter * spread)))
     }
 
     /// The wait before the next slow try.
     package func slowWait(settings: GuardSettings) -> Duration {
-        Self.doubled(settings.halfOpenFirst, times: halfOpenLevel, cap: settings.halfOpenCap)
+        Self.grown(settings.halfOpenFirst, by: 2, times: halfOpenLevel, cap: settings.halfOpenCap)
     }
 
-    private static func doubled(_ first: Duration, times: Int, cap: Duration) -> Duration {
+    private static func grown(_ first: Duration, by factor: Double, times: Int, cap: Duration) -> Duration {
         var value = first
-        for _ in 0..<times where value < cap { value *= 2 }
+        for _ in 0..<times where value < cap { value = value * factor }
         return min(value, cap)
     }
 }

@@ -17,6 +17,8 @@ package struct WatchdogCore: Hashable, Sendable {
         package var starvedPressurePercent = 60.0
         /// A timer of ours this much too late says the same.
         package var starvedDelay: Duration = .milliseconds(500)
+        /// The longest that force is held back for it.
+        package var starvedHold: Duration = .seconds(30)
 
         package init() {}
     }
@@ -35,6 +37,7 @@ package struct WatchdogCore: Hashable, Sendable {
     package init(host: HostSettings = HostSettings(), services: [String: GuardSettings]) {
         self.host = host
         pending = services
+        gate.longestHold = host.starvedHold
     }
 
     /// The names of the services that are guarded, sorted.

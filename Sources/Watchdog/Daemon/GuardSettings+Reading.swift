@@ -13,6 +13,11 @@ extension GuardSettings {
         if let liveness = service.liveness {
             probeInterval = liveness.interval
             probeTimeout = liveness.timeout
+            lateAnswer = liveness.lateAnswer
+            progressWindows = liveness.progressWindows
+            livelockedAfter = liveness.livelockedAfter
+            failureThreshold = liveness.failureThreshold
+            failureWindow = liveness.failureWindow
         }
         let recovery = service.recovery
         startTimeout = recovery.startTimeout
@@ -25,6 +30,8 @@ extension GuardSettings {
         halfOpenFirst = recovery.budget.retryInitial
         halfOpenCap = recovery.budget.retryMaximum
         backoffFirst = recovery.backoff.initial
+        backoffFactor = recovery.backoff.factor
+        backoffJitterPercent = recovery.backoff.jitter
         backoffCap = recovery.backoff.maximum
         backoffReset = recovery.backoff.resetAfter
         memoryLimit = Self.limit(service.limits.memory, whole: memoryBytes)
@@ -56,5 +63,6 @@ extension WatchdogCore.HostSettings {
         self.init()
         starvedPressurePercent = settings.starvedHost.cpuPressure
         starvedDelay = settings.starvedHost.tickDelay
+        starvedHold = settings.starvedHost.hold
     }
 }

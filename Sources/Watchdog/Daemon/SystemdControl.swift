@@ -158,7 +158,8 @@ package import WatchdogCore
     }
 
     private nonisolated static func callResult(_ failure: ProcessOneFailure) -> CallResult {
-        failure == .timedOut ? .timedOut : .failed(failure.name)
+        // Not connected is no answer either: the same order may succeed in a moment.
+        failure == .timedOut || failure == .notConnected ? .timedOut : .failed(failure.name)
     }
 
     /// systemd's words as the core's.

@@ -145,9 +145,11 @@ import Wire
     }
 
     private func coreSettings(_ service: GuardedService) -> GuardSettings {
-        GuardSettings(
+        var meant = GuardSettings(
             service.settings, memoryBytes: service.memoryBytes ?? Self.hostMemoryBytes,
             openFiles: service.openFilesLimit, mayAct: !context.isDryRun)
+        meant.evidenceTimeout = settings.mainstay.watchdogd.evidence.timeout
+        return meant
     }
 
     private static let hostMemoryBytes = Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
