@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 package import Time
@@ -171,10 +172,22 @@ package import Wire
                         self.subscribe()
                         done(nil)
                     case .failure(let error):
-                        done(.peerSilent(self.daemon, "connect to \(self.path): \(error)"))
+                        done(.peerSilent(self.daemon, self.reason(error)))
                     }
                 }
             }
+    }
+
+    /// Why no connection was made, in words for whoever must mend it.
+    private func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "connect to \(path): \(error)" }
+        return switch error.errnoCode {
+        case ENOENT, ECONNREFUSED: "nobody listens on \(path)"
+        case EACCES: "this user may not connect to \(path)"
+        // A full backlog of a Unix socket is EAGAIN, which NIO throws.
+        case EAGAIN: "it takes no new connection on \(path)"
+        default: "connect to \(path): \(String(cString: strerror(error.errnoCode)))"
+        }
     }
 
     private func retryLater() {
