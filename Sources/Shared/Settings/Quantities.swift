@@ -2,10 +2,10 @@ internal import Time
 
 /// Durations, sizes and shares as the settings write them. Each needs its unit: a bare `30` means seconds to systemd,
 /// milliseconds to Node and minutes to nobody, so it is refused.
-enum Quantity {
+package enum Quantity {
     /// `500ms`, `2s`, `10min`, `1h30min`, `15d`. `m` is taken for minutes, as systemd and Prometheus do. Nil for anything
     /// else, and for more than 100 years.
-    static func duration(_ text: String) -> Duration? {
+    package static func duration(_ text: String) -> Duration? {
         var rest = Substring(text)
         var total: Int64 = 0
         guard !rest.isEmpty else { return nil }

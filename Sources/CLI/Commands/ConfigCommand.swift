@@ -1,0 +1,210 @@
+import ArgumentParser
+import ConfigAPI
+import Time
+import Wire
+
+/// `mainstay config …`: a service's `.env` file and its versions.
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "A service's configuration: read, change, look back, go back.",
+        subcommands: [Get.self, Set.self, History.self, Rollback.self])
+
+    /// Which file a command is about.
+    struct Target: ParsableArguments {
+        @OptionGroup var service: ServiceArgument
+        @Option(
+            help: ArgumentHelp("The file, where the service has several.", valueName: "path"),
+            completion: .file(extensions: []))
+        var file: String?
+
+        var target: ConfigFile { ConfigFile(service: service.service, file: file) }
+    }
+
+    /// A change may wait for a disk and for the service's own validator.
+    fileprivate static let longestChange: Duration = .seconds(60)
+    fileprivate static let longestLook: Duration = .seconds(5)
+
+    /// `config get SERVICE [KEY]`
+    struct Get: DaemonCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The keys and values of the file, or the bare value of one key.",
+            discussion: """
+                Values of a file that is not world-readable need the group mainstay-admin; others see the names. With KEY
+                the value is printed as it is, with a line's end; ends with 1 where it may not be seen.
+                """)
+
+        @OptionGroup var target: Target
+        @Argument(help: "Only this key.")
+        var key: String?
+        @OptionGroup var common: CommonOptions
+
+        func answer(on screen: Screen) async throws -> Outcome {
+            let params = Config.Get.Params(target: target.target, keys: key.map { [$0] })
+            let reply = try await conversation(with: .configd).ask(Config.Get.self, params, longest: longestLook)
+            if common.json {
+                screen.show(reply.json)
+            } else if key == nil {
+                screen.show(reply.lines(on: screen))
+            } else {
+                guard let entry = reply.entries.first, let value = entry.value else {
+                    StandardError.write("mainstay: \(reply.whyHidden)\n")
+                    return .bad
+                }
+                screen.showRaw(value.content + [UInt8(ascii: "\n")])
+            }
+            return .good
+        }
+    }
+
+    /// `config set SERVICE KEY=VALUE…`
+    struct Set: DaemonCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change values, all or none; only the bytes of those values change.",
+            discussion: """
+                KEY=VALUE takes the value as it stands, KEY=@FILE the content of a file, KEY=- standard input: a secret does
+                not belong on a command line. One line's end at the end of a file or of standard input is dropped.
+                """)
+
+        @OptionGroup var target: Target
+        @Argument(help: ArgumentHelp("KEY=VALUE, KEY=@FILE or KEY=-.", valueName: "key=value"))
+        var assignments: [Assignment] = []
+        @Option(name: .shortAndLong, help: ArgumentHelp("Remove a key with all its lines.", valueName: "key"))
+        var remove: [String] = []
+        @Option(help: ArgumentHelp("Only if this version is in force.", valueName: "n"))
+        var ifVersion: Int64?
+        @Option(help: "Kept with the version.")
+        var reason = ""
+        @Flag(help: "Also where much of the file goes with it.")
+        var force = false
+        @Flag(help: "Say what would happen, and write nothing.")
+        var dryRun = false
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard !assignments.isEmpty || !remove.isEmpty else {
+                throw ValidationError("name a change: KEY=VALUE, or --remove KEY")
+            }
+            guard assignments.filter({ $0.source == .standardInput }).count < 2 else {
+                throw ValidationError("standard input can be the value of one key only")
+            }
+            let keys = assignments.map(\.key) + remove
+            guard Swift.Set(keys).count == keys.count else { throw ValidationError("a key is named twice") }
+        }
+
+        func answer(on screen: Screen) async throws -> Outcome {
+            var values: [String: ConfigValue] = [:]
+            for assignment in assignments { values[assignment.key] = try assignment.value() }
+            let params = Config.Set.Params(
+                target: target.target, values: values, remove: remove, ifVersion: ifVersion, reason: reason,
+                force: force, dryRun: dryRun)
+            let reply = try await conversation(with: .configd).ask(Config.Set.self, params, longest: longestChange)
+            reply.show(on: screen, common)
+            return .good
+        }
+    }
+
+    /// `config history SERVICE`
+    struct History: DaemonCommand {
+        static let configuration = CommandConfiguration(abstract: "The versions, the newest first.")
+
+        @OptionGroup var target: Target
+        @Option(name: .shortAndLong, help: "At most this many.")
+        var limit: Int64 = 20
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard (1...Config.History.largestLimit).contains(limit) else {
+                throw ValidationError("--limit takes 1 to \(Config.History.largestLimit)")
+            }
+        }
+
+        func answer(on screen: Screen) async throws -> Outcome {
+            let params = Config.History.Params(target: target.target, limit: limit)
+            let reply = try await conversation(with: .configd).ask(Config.History.self, params, longest: longestLook)
+            guard !common.json else {
+                screen.show(reply.json)
+                return .good
+            }
+            var table = Table(">VERSION", "AT", "ORIGIN", ">BYTES", "BY", "KEYS", "REASON")
+            for version in reply.versions {
+                let origin = version.restored.map { "\(version.origin.rawValue) to v\($0)" } ?? version.origin.rawValue
+                table.add(
+                    "\(version.version)", Cell(Words.time(ms: version.atMs)), Cell(origin), "\(version.sizeBytes)",
+                    version.authorUID.map { "uid \($0)" } ?? .none, Cell(version.keysPhrase), Cell(version.reason))
+            }
+            screen.show(table.lines(on: screen))
+            return .good
+        }
+    }
+
+    /// `config rollback SERVICE [VERSION]`
+    struct Rollback: DaemonCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Bring an earlier version back, as a new version; the one before where none is named.")
+
+        @OptionGroup var target: Target
+        @Argument(help: "The version to bring back.")
+        var version: Int64?
+        @Option(help: ArgumentHelp("Only if this version is in force.", valueName: "n"))
+        var ifVersion: Int64?
+        @Option(help: "Kept with the version.")
+        var reason = ""
+        @OptionGroup var common: CommonOptions
+
+        func answer(on screen: Screen) async throws -> Outcome {
+            let params = Config.Rollback.Params(
+                target: target.target, version: version, ifVersion: ifVersion, reason: reason)
+            let reply = try await conversation(with: .configd)
+                .ask(Config.Rollback.self, params, longest: longestChange)
+            reply.show(on: screen, common)
+            return .good
+        }
+    }
+}
+
+extension Config.Entries {
+    /// Why a value is not shown.
+    fileprivate var whyHidden: String {
+        guard let entry = entries.first else { return "the file sets no such key" }
+        return entry.expands
+            ? "\(entry.key.printable) depends on its reader's environment: the file alone does not say its value"
+            : "the values of \(file.printable) are for root and the group mainstay-admin"
+    }
+
+    fileprivate func lines(on screen: Screen) -> [String] {
+        var table = Table("KEY", "VALUE")
+        for entry in entries {
+            let value: Cell =
+                if let value = entry.value {
+                    switch value {
+                    case .text(let text): Cell(text)
+                    case .bytes(let bytes): Cell("(\(bytes.count) bytes that are not UTF-8)", .dim)
+                    }
+                } else {
+                    Cell(entry.expands ? "(depends on the reader)" : "(hidden) \(entry.fingerprint)", .dim)
+                }
+            table.add(Cell(entry.key), value)
+        }
+        let head = "\(file)  v\(version.version)  \(Words.time(ms: version.atMs))".printable
+        return [screen.paint(head, .dim)] + table.lines(on: screen)
+    }
+}
+
+extension Config.Outcome {
+    fileprivate func show(on screen: Screen, _ common: CommonOptions) {
+        guard !common.json else { return screen.show(json) }
+        let changed = keys.isEmpty ? "nothing to change" : keys.joined(separator: ", ")
+        let force = dryRun ? "would be" : "is"
+        let before = previous.map { ", before it v\($0)" } ?? ""
+        screen.show("\(service): \(changed); v\(version) \(force) in force\(before)".printable)
+    }
+}
+
+extension ConfigVersion {
+    /// The keys that changed, the first few by name.
+    fileprivate var keysPhrase: String {
+        guard origin != .baseline else { return "-" }
+        let shown = keys.prefix(3).joined(separator: " ")
+        return keys.count > 3 ? "\(shown) and \(keys.count - 3) more" : shown
+    }
+}

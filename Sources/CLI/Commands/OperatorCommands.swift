@@ -1,0 +1,80 @@
+import ArgumentParser
+import Settings
+import Time
+import WatchdogAPI
+import Wire
+
+/// `mainstay hold SERVICE`: watch, but do not touch.
+struct HoldCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hold", abstract: "Watch a service, but do not touch it, until it is released.")
+
+    @OptionGroup var service: ServiceArgument
+    @Option(name: .shortAndLong, help: "Shown to whoever wonders why nothing is done.")
+    var reason = "held by an operator"
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("End by itself after this long: 30min, 2h, 1d.", valueName: "duration"))
+    var length: LengthArgument?
+    @OptionGroup var common: CommonOptions
+
+    func answer(on screen: Screen) async throws -> Outcome {
+        let params = HoldParams(service: service.service, reason: reason, forMs: length?.milliseconds)
+        let reply = try await conversation(with: .watchdogd).ask(Hold.self, params, longest: .seconds(5))
+        let end = length.map { ", for \(Words.length(ms: $0.milliseconds))" } ?? " until `mainstay release`"
+        reply.show(on: screen, common, saying: "held\(end)")
+        return .good
+    }
+}
+
+/// `mainstay release SERVICE`: ends a hold.
+struct ReleaseCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(commandName: "release", abstract: "End a hold.")
+
+    @OptionGroup var service: ServiceArgument
+    @OptionGroup var common: CommonOptions
+
+    func answer(on screen: Screen) async throws -> Outcome {
+        let reply = try await conversation(with: .watchdogd)
+            .ask(Release.self, ServiceParams(service: service.service), longest: .seconds(5))
+        reply.show(on: screen, common, saying: "released")
+        return .good
+    }
+}
+
+/// `mainstay reset SERVICE`: a full budget and no back-off.
+struct ResetCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset",
+        abstract: "Refill a service's restart budget and forget its back-off; what waits is tried at once.")
+
+    @OptionGroup var service: ServiceArgument
+    @OptionGroup var common: CommonOptions
+
+    func answer(on screen: Screen) async throws -> Outcome {
+        let reply = try await conversation(with: .watchdogd)
+            .ask(Reset.self, ServiceParams(service: service.service), longest: .seconds(5))
+        reply.show(on: screen, common, saying: "budget refilled")
+        return .good
+    }
+}
+
+extension OperatorReply {
+    fileprivate func show(on screen: Screen, _ common: CommonOptions, saying what: String) {
+        guard !common.json else { return screen.show(json) }
+        let told = incident.map { ", incident \($0)" } ?? ""
+        screen.show("\(service): \(what) (\(condition.rawValue)\(told))".printable)
+    }
+}
+
+/// A length of time as the settings write it.
+struct LengthArgument: ExpressibleByArgument, Hashable, Sendable {
+    var milliseconds: Int64
+
+    init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
+    init?(argument: String) {
+        guard let length = Quantity.duration(argument), length > .zero else { return nil }
+        milliseconds = length.milliseconds
+    }
+}
