@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+import Wire
+
+/// The documents say all that the APIs have, and nothing else.
+@Suite struct DocumentTests {
+    @Test("The documents keep their shape, and every example fits its schema")
+    func shape() throws {
+        let check = Process()
+        check.executableURL = OpenRPCDocument.project.appending(path: "Scripts/lib/protocols")
+        check.arguments = ["check"]
+        let output = Pipe()
+        check.standardOutput = output
+        try check.run()
+        let told = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        check.waitUntilExit()
+        #expect(check.terminationStatus == 0, "\(told)")
+    }
+
+    @Test("The check itself refuses an example that its schema does not allow")
+    func canary() throws {
+        let source = OpenRPCDocument.project.appending(path: "Protocols/healthd.openrpc.json")
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let broken = folder.appending(path: "healthd.openrpc.json")
+        try String(contentsOf: source, encoding: .utf8)
+            .replacingOccurrences(of: #""status": "healthy""#, with: #""status": "splendid""#)
+            .write(to: broken, atomically: true, encoding: .utf8)
+        let check = Process()
+        check.executableURL = OpenRPCDocument.project.appending(path: "Scripts/lib/protocols")
+        check.arguments = ["check", broken.path]
+        let output = Pipe()
+        check.standardOutput = output
+        try check.run()
+        let told = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        check.waitUntilExit()
+        #expect(check.terminationStatus == 1)
+        #expect(told.contains(#""splendid" is not one of the values allowed"#))
+    }
+
+    @Test("Each method of an API is documented, each documented method is in an API", arguments: Socket.documented)
+    func methods(_ socket: Socket) throws {
+        let documented = try OpenRPCDocument(of: socket.rawValue).methods.map(\.name)
+        #expect(Set(documented) == Set(socket.contracts.map(\.name)))
+        #expect(documented.count == socket.contracts.count)
+    }
+
+    @Test("A method's class of access stands in the document as the API has it", arguments: Socket.documented)
+    func access(_ socket: Socket) throws {
+        let methods = try OpenRPCDocument(of: socket.rawValue).methods
+        for contract in socket.contracts {
+            let method = try #require(methods.first { $0.name == contract.name }, "\(contract.name)")
+            #expect(method.access == contract.access.name, "\(contract.name)")
+            let peers: Set<String> = if case .peer(let names) = contract.access { names } else { [] }
+            #expect(method.peers == peers, "\(contract.name)")
+        }
+    }
+
+    @Test("Each event of an API is documented, each documented event is in an API", arguments: Socket.documented)
+    func events(_ socket: Socket) throws {
+        let documented = try OpenRPCDocument(of: socket.rawValue).events.map(\.name)
+        #expect(documented.sorted() == socket.events.keys.sorted())
+    }
+
+    @Test("Each refusal stands in the document with its code, its remedy and its figures", arguments: Socket.documented)
+    func refusals(_ socket: Socket) throws {
+        let documented = try OpenRPCDocument(of: socket.rawValue).errors
+        for refusal in socket.refusals + Socket.commonRefusals {
+            let example = try #require(documented[refusal.name], "\(socket): \(refusal.name) is not documented")
+            let shown = try RPCError(wire: example)
+            #expect(shown.code == refusal.code, "\(refusal.name)")
+            #expect(shown.remedy == refusal.remedy, "\(refusal.name)")
+            #expect(shown.details.keys.sorted() == refusal.details.keys.sorted(), "\(refusal.name)")
+        }
+        let known = Set((socket.refusals + Socket.commonRefusals).map(\.name))
+        #expect(Set(documented.keys).subtracting(known).isEmpty, "documented, and in no API")
+    }
+
+    @Test("No two refusals share a code or a name")
+    func codes() {
+        let all = Socket.commonRefusals + Socket.allCases.flatMap(\.refusals)
+        #expect(Set(all.map(\.code)).count == all.count)
+    }
+}

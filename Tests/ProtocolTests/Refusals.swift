@@ -1,0 +1,78 @@
+import ConfigAPI
+import HealthAPI
+import MetricsAPI
+import WatchdogAPI
+import Wire
+
+extension Socket {
+    /// The refusals that every socket knows.
+    static let commonRefusals: [RPCError] = {
+        let why = WireError(place: "byte 17", problem: "expected a value, found \",\"")
+        return [
+            .parseError(why), .invalidRequest(why), .methodNotFound("statsu"), .invalidParams(why),
+            .internalError("the thread store is gone"), .accessDenied(method: "hold", needs: .act, uid: 1000),
+            .deadlineExceeded(method: "queryRange", deadlineMs: 5000), .limitExceeded("64 connections"),
+            .unknownService("gatewya"),
+        ]
+    }()
+
+    /// The concern's own, one of each.
+    var refusals: [RPCError] {
+        switch self {
+        case .configd: Self.configRefusals
+        case .metricsd:
+            [
+                MetricsErrors.invalidSelector("up{", position: 3, problem: "expected a label"),
+                MetricsErrors.invalidRange("fromMs is after toMs"),
+                MetricsErrors.tooManyPoints(asked: 86_400, most: 11_000, leastStepMs: 8000),
+                MetricsErrors.invalidCursor("abc"), MetricsErrors.storeUnavailable("no answer in 5 s"),
+                MetricsErrors.noCollector(.container),
+                MetricsErrors.invalidSample(index: 1, problem: "no name"),
+                MetricsErrors.tooManySeries(service: "gateway", most: 1000),
+            ]
+        case .healthd:
+            [
+                HealthErrors.serviceMissing(known: ["gateway", "worker"]),
+                HealthErrors.unknownCheck(service: "gateway", check: "htpp"),
+                HealthErrors.checkInSettings(service: "gateway", check: "http"),
+                HealthErrors.invalidCheck(member: "interval", expected: "1000 or more", found: "10"),
+                HealthErrors.tooManyChecks(limit: 100), HealthErrors.notKept(reason: "no space"),
+                HealthErrors.notReported(service: "gateway", check: "http", type: .http),
+                HealthErrors.badPage(member: "limit", found: "0"),
+            ]
+        case .watchdogd:
+            [
+                WatchdogErrors.unknownIncident("a1"),
+                WatchdogErrors.outOfRange("forMs", found: 0, allowed: 1...2_592_000_000),
+                WatchdogErrors.serviceHeld("gateway", by: "uid 0", reason: "an upgrade"),
+                WatchdogErrors.notHeld("gateway"),
+                WatchdogErrors.busy("gateway", condition: .killing, incident: "a1"),
+                WatchdogErrors.notRunning("gateway", condition: .operatorStopped), WatchdogErrors.badCursor("abc"),
+                WatchdogErrors.notNow("gateway", condition: .adopting), WatchdogErrors.storeSilent("no answer in 2 s"),
+            ]
+        }
+    }
+
+    private static let configRefusals: [RPCError] = [
+        ConfigErrors.unknownFile(service: "gateway", file: "/etc/x", known: ["/etc/gateway/.env"]),
+        ConfigErrors.unknownKey("PROT"), ConfigErrors.unknownVersion(99, newest: 12),
+        ConfigErrors.nothingToRollBack(version: 1), ConfigErrors.versionConflict(expected: 11, found: 12),
+        ConfigErrors.invalidKey("A-B", reader: "bash"),
+        ConfigErrors.valueTooLarge("KEY", bytes: 200_000, limit: 131_071),
+        ConfigErrors.fileTooLarge(bytes: 2_000_000, limit: 1_048_576), ConfigErrors.zeroByte("KEY"),
+        ConfigErrors.unreadable(reader: "bash", line: 4, reason: "finds no closing quote"),
+        ConfigErrors.unwritable(key: "KEY", reader: "docker", wouldRead: "'a'"),
+        ConfigErrors.wouldChangeOther(key: "A", reader: "bash", other: "B"),
+        ConfigErrors.shrinkRefused(
+            keysBefore: 40, keysAfter: 3, bytesBefore: 4000, bytesAfter: 100, limitPercent: 50),
+        ConfigErrors.fileMissing("/etc/gateway/.env"),
+        ConfigErrors.notPlainFile("/etc/gateway/.env", found: "a symbolic link"),
+        ConfigErrors.mountPoint("/etc/gateway/.env"), ConfigErrors.noSpace("/etc/gateway/.env"),
+        ConfigErrors.readOnly("/etc/gateway/.env"), ConfigErrors.notPermitted("/etc/gateway/.env", step: "open"),
+        ConfigErrors.ownerChanged("/etc/gateway/.env", expected: 1001, found: 0),
+        ConfigErrors.diskFailed("/etc/gateway/.env", step: "write", why: "Input/output error"),
+        ConfigErrors.durabilityUnknown("/etc/gateway/.env", why: "Input/output error"),
+        ConfigErrors.versionsUnavailable("the disk is full", remedy: "Free space on /var/lib/mainstay"),
+        ConfigErrors.versionDamaged(7),
+    ]
+}
