@@ -111,8 +111,12 @@ let tests: [Target] = [
         name: "ProtocolTests", dependencies: apis + ["Wire"], path: "Tests/ProtocolTests", swiftSettings: house),
     .testTarget(
         name: "DaemonTests",
-        dependencies: apis + daemons + ["Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux"] + nio,
+        dependencies: apis + daemons
+            + ["mainstay", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux"] + nio,
         path: "Tests/DaemonTests", swiftSettings: house),
+    .testTarget(
+        name: "CLITests", dependencies: ["mainstay", "MetricsAPI", "Wire"], path: "Tests/CLITests",
+        swiftSettings: house),
     .testTarget(
         name: "SimulationTests", dependencies: ["SimulationKit", "Time"], path: "Tests/SimulationTests",
         exclude: ["Scenarios"], swiftSettings: house),

@@ -1,0 +1,198 @@
+import ConfigAPI
+import Foundation
+import HealthAPI
+import MetricsAPI
+import Runtime
+import Settings
+import Time
+import WatchdogAPI
+import Wire
+
+// Four small daemons that answer what a test puts into them: the command line is tested on what it makes of answers, not
+// on how daemons come to them.
+
+/// What all stand-ins do alike.
+@Loop class StandIn {
+    let context: DaemonContext
+    private var ticks: UInt64 = 0
+
+    init(_ context: DaemonContext) { self.context = context }
+
+    func start(started: @escaping @Loop () -> Void) { started() }
+    func reload(_ settings: AllSettings) {}
+    func stop(stopped: @escaping @Loop () -> Void) { stopped() }
+    func tick(now: Moment) -> UInt64 {
+        ticks += 1
+        return ticks
+    }
+}
+
+@Loop final class StandInConfigd: StandIn, DaemonProgram {
+    nonisolated static let name = "configd"
+    var own = ConfigStatus(files: [
+        ConfigFileStatus(
+            service: "gateway", file: "/etc/gateway/.env", condition: .whole, version: 12, atMs: 1_764_057_600_000,
+            readers: ["node"])
+    ])
+    var version = ConfigVersion(
+        version: 12, origin: .set, restored: nil, atMs: 1_764_057_600_000, authorUID: 0, reason: "a new port",
+        sizeBytes: 412, keys: ["PORT"], fingerprint: "9f3c", checksum: nil)
+    var entries = [
+        ConfigEntry(key: "PORT", value: .text("3000"), fingerprint: "a1", expands: false, line: 1),
+        ConfigEntry(key: "CERT", value: .text("line 1\nline 2"), fingerprint: "b2", expands: false, line: 2),
+        ConfigEntry(key: "TOKEN", value: nil, fingerprint: "c3", expands: false, line: 4),
+    ]
+    private(set) var sets: [Config.Set.Params] = []
+    private(set) var rollbacks: [Config.Rollback.Params] = []
+
+    init(_ context: DaemonContext, settings: AllSettings) throws {
+        super.init(context)
+        context.server.on(Config.Get.self) { [unowned self] params, _ throws(RPCError) in
+            let chosen = entries.filter { params.keys?.contains($0.key) ?? true }
+            if let key = params.keys?.first, chosen.isEmpty { throw ConfigErrors.unknownKey(key) }
+            return Config.Entries(
+                service: params.target.service, file: "/etc/gateway/.env", version: version, entries: chosen,
+                hidden: false)
+        }
+        context.server.on(Config.Set.self) { [unowned self] params, _ throws(RPCError) in
+            if let expected = params.ifVersion, expected != 12 {
+                throw ConfigErrors.versionConflict(expected: expected, found: 12)
+            }
+            sets.append(params)
+            return Config.Outcome(
+                service: params.target.service, file: "/etc/gateway/.env", version: 13, previous: 12,
+                keys: params.values.keys.sorted(), dryRun: params.dryRun)
+        }
+        context.server.on(Config.History.self) { [unowned self] params, _ in
+            Config.History.Reply(
+                service: params.target.service, file: "/etc/gateway/.env", versions: [version], next: nil)
+        }
+        context.server.on(Config.Rollback.self) { [unowned self] params, _ in
+            rollbacks.append(params)
+            return Config.Outcome(
+                service: params.target.service, file: "/etc/gateway/.env", version: 13, previous: 12, keys: ["PORT"],
+                dryRun: false)
+        }
+    }
+}
+
+@Loop final class StandInMetricsd: StandIn, DaemonProgram {
+    nonisolated static let name = "metricsd"
+    var own = MetricsStatus(
+        series: 640, liveSeries: 612, store: .working, storeReason: nil, committedToMs: 1_764_057_600_000,
+        uncommittedRounds: 0, headBytes: 0, damagedRecords: 0, collectors: [])
+    private(set) var queries: [QueryRange.Params] = []
+
+    init(_ context: DaemonContext, settings: AllSettings) throws {
+        super.init(context)
+        // Two pages, cut in the middle of the one series that there is.
+        context.server.on(QueryRange.self) { [unowned self] params, _ throws(RPCError) in
+            queries.append(params)
+            if params.selector == "nothing" { return QueryRange.Reply(series: []) }
+            if params.selector.hasSuffix("{") {
+                throw MetricsErrors.invalidSelector(params.selector, position: 3, problem: "expected a label")
+            }
+            let isFirst = params.cursor == nil
+            let points = (isFirst ? 0..<4 : 4..<8).map {
+                Point(timeMs: 1_764_057_600_000 + $0 * 1000, value: Double($0))
+            }
+            return QueryRange.Reply(
+                series: [SeriesPoints(name: "up", labels: ["job": "node"], points: points)],
+                next: isFirst ? "page 2" : nil)
+        }
+    }
+}
+
+@Loop final class StandInHealthd: StandIn, DaemonProgram {
+    nonisolated static let name = "healthd"
+    var status = ServiceHealth.healthy
+    var message = "200 OK"
+    /// Answers `health` so late.
+    var delay: Duration?
+
+    var own: HealthdStatus {
+        HealthdStatus(
+            services: [
+                HealthAPI.ServiceSummary(
+                    service: "gateway", status: status, sinceMs: 1_764_057_600_000,
+                    cause: status == .healthy ? nil : "postgres: connection refused", incident: nil, checks: 2,
+                    failing: 0, unknown: 0)
+            ], checks: 2, probing: 0, alerts: 0)
+    }
+
+    init(_ context: DaemonContext, settings: AllSettings) throws {
+        super.init(context)
+        context.server.onLater(Health.self) { [unowned self] params, _, responder throws(RPCError) in
+            guard params.service == "gateway" else { throw RPCError.unknownService(params.service ?? "") }
+            Loop.after(delay ?? .zero) { responder.succeed(self.health) }
+        }
+    }
+
+    private var health: HealthStatus {
+        HealthStatus(
+            service: "gateway", status: status,
+            checks: [
+                "http": CheckResult(
+                    status: status == .unhealthy ? .critical : .ok, last: .ok, message: message, latencyMs: 12,
+                    checkedAtMs: 1_764_057_600_000, sinceMs: 1_764_057_600_000, blindSinceMs: nil, rounds: 5)
+            ], uptime: 60_000, lastHealthy: 1_764_057_600_000, sinceMs: 1_764_057_600_000, cause: nil, incident: nil,
+            dependencies: ["postgres": .healthy])
+    }
+}
+
+@Loop final class StandInWatchdogd: StandIn, DaemonProgram {
+    nonisolated static let name = "watchdogd"
+    var incident: String?
+    private(set) var holds: [HoldParams] = []
+
+    private var summary: WatchdogAPI.ServiceSummary {
+        WatchdogAPI.ServiceSummary(
+            service: "gateway", unit: "gateway.service", condition: incident == nil ? .watching : .validating,
+            sinceMs: 1_764_057_600_000, pid: 2201, lastGoodMs: 1_764_057_600_000, incident: incident,
+            incidentClass: incident == nil ? nil : .spinning, restartsLeft: 5)
+    }
+    var own: WatchdogStatus {
+        WatchdogStatus(
+            services: [summary], hostStarved: false, hostStopping: false, restartsUnderWay: 0, restartsWaiting: 0)
+    }
+    private let record = IncidentRecord(
+        id: "20251125T080000-gateway", service: "gateway", openedAtMs: 1_764_057_600_000,
+        closedAtMs: 1_764_057_604_000, incidentClass: .spinning, numbers: ClassNumbers(windowMs: 1000, readCalls: 0),
+        detectionMs: 3100, recoveryMs: 5200, outcome: .recovered,
+        evidence: EvidenceNote(
+            path: "/var/lib/mainstay/watchdogd/evidence/1", bytes: 4096, tookMs: 120, complete: true,
+            facts: ["wchan": "0"]),
+        actions: [ActionRecord(kind: .kill, startedAtMs: 1_764_057_601_000, tookMs: 20, outcome: .done)],
+        validation: ValidationRecord(goodProbes: 3, firstGoodAtMs: 1_764_057_603_000, tookMs: 900))
+
+    init(_ context: DaemonContext, settings: AllSettings) throws {
+        super.init(context)
+        let server = context.server
+        server.on(Service.self) { [unowned self] params, _ throws(RPCError) in
+            guard params.service == "gateway" else { throw RPCError.unknownService(params.service) }
+            return ServiceReport(
+                summary: summary,
+                probes: [ProbeNote(atMs: 1_764_057_600_000, verdict: .good, tookMs: 4, detail: "200")],
+                backoffLevel: 0)
+        }
+        server.on(Incidents.self) { [record] params, _ in
+            IncidentsReply(incidents: params.service.map { $0 == "gateway" } ?? true ? [record] : [])
+        }
+        server.on(Incident.self) { [record] params, _ throws(RPCError) in
+            guard params.id == record.id else { throw WatchdogErrors.unknownIncident(params.id) }
+            return record
+        }
+        server.on(Hold.self) { [unowned self] params, _ in
+            holds.append(params)
+            return OperatorReply(service: params.service, condition: .held)
+        }
+        server.on(Release.self) { params, _ throws(RPCError) in throw WatchdogErrors.notHeld(params.service) }
+        server.on(Reset.self) { params, _ in OperatorReply(service: params.service, condition: .watching) }
+    }
+
+    func tell(_ count: Int) {
+        for _ in 0..<count {
+            context.publish("held", Held(service: "gateway", hold: HoldInfo(reason: "work", by: "uid 0", sinceMs: 1)))
+        }
+    }
+}
