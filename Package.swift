@@ -21,6 +21,7 @@ let collections: [Target.Dependency] = [
     .product(name: "DequeModule", package: "swift-collections"),
     .product(name: "OrderedCollections", package: "swift-collections"),
 ]
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let real: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -94,7 +95,7 @@ let tops: [Target] = [
         name: "mainstay", dependencies: apis + ["Wire", "Time", "Runtime", "Settings", arguments] + nio,
         path: "Sources/CLI", swiftSettings: house),
     .target(
-        name: "SimulationKit", dependencies: cores + apis + ["Time", "Wire"] + collections,
+        name: "SimulationKit", dependencies: cores + apis + ["Time", "Wire"] + collections + [heap, real],
         path: "Sources/Simulation/Kit", swiftSettings: house),
     .executableTarget(
         name: "simulate", dependencies: ["SimulationKit", "Time"], path: "Sources/Simulation/Main",

@@ -1,0 +1,98 @@
+import RealModule
+import Time
+
+/// Something that goes wrong in the world, or that an operator does.
+package enum Fault: Hashable, Sendable {
+    case hang(service: String, kind: HangKind)
+    case exit(service: String, zombieFor: Duration)
+    case saturation(service: String, lasts: Duration)
+    case collection(service: String, lasts: Duration)
+    case crashLoop(service: String, lasts: Duration)
+    case watchdogKilled
+    case watchdogStopped
+    case healthKilled
+    case healthStopped
+    case starvedHost(lasts: Duration)
+    case fullDisk(lasts: Duration)
+    case clockStep(ms: Int64)
+    case databaseDown(lasts: Duration)
+    case operatorStop(service: String, lasts: Duration)
+    case operatorRestart(service: String)
+    case operatorHold(service: String, lasts: Duration)
+    case operatorReset(service: String)
+
+    /// How a service hangs.
+    package enum HangKind: String, CaseIterable, Hashable, Sendable {
+        case spinning
+        case spinningBesideWorker
+        case blocked
+        case stopped
+        case livelocked
+        case failing
+    }
+}
+
+/// Draws what goes wrong and when: for each kind a mean time between two, as of an exponential law.
+struct FaultPlan {
+    private var random: SeededRandom
+    private let services: [String]
+
+    init(services: [String], random: SeededRandom) {
+        self.random = random
+        self.services = services
+    }
+
+    /// The faults of a run, in order of their times.
+    mutating func draw(from start: Instant, until end: Instant) -> [(at: Instant, fault: Fault)] {
+        var plan: [(at: Instant, fault: Fault)] = []
+        // Mean seconds between two of a kind: about 20 hangs or kills in 48 h, the rest around them.
+        let kinds: [(mean: Double, make: (inout FaultPlan) -> Fault)] = [
+            (11_000, { $0.hang() }),
+            (20_000, { .exit(service: $0.service(), zombieFor: $0.chance(0.3) ? $0.seconds(0.2, 2) : .zero) }),
+            (30_000, { .saturation(service: $0.service(), lasts: $0.seconds(30, 180)) }),
+            (15_000, { .collection(service: $0.service(), lasts: $0.seconds(0.3, 1.9)) }),
+            (80_000, { .crashLoop(service: $0.service(), lasts: $0.seconds(20, 400)) }),
+            (30_000, { $0.daemonFault() }),
+            (40_000, { .starvedHost(lasts: $0.seconds(5, 60)) }),
+            (60_000, { .fullDisk(lasts: $0.seconds(60, 1200)) }),
+            (60_000, { .clockStep(ms: Int64($0.signed(7_200_000))) }),
+            (40_000, { .databaseDown(lasts: $0.seconds(20, 600)) }),
+            (40_000, { .operatorStop(service: $0.service(), lasts: $0.seconds(10, 900)) }),
+            (50_000, { .operatorRestart(service: $0.service()) }),
+            (60_000, { .operatorHold(service: $0.service(), lasts: $0.seconds(30, 600)) }),
+            (80_000, { .operatorReset(service: $0.service()) }),
+        ]
+        for kind in kinds {
+            var at = start
+            while true {
+                at = at + .seconds(exponential(kind.mean))
+                guard at < end else { break }
+                plan.append((at, kind.make(&self)))
+            }
+        }
+        return plan.sorted { $0.at < $1.at }
+    }
+
+    private mutating func hang() -> Fault {
+        let kinds = Fault.HangKind.allCases
+        return .hang(service: service(), kind: kinds[Int.random(in: 0..<kinds.count, using: &random)])
+    }
+
+    private mutating func daemonFault() -> Fault {
+        let faults: [Fault] = [.watchdogKilled, .watchdogStopped, .healthKilled, .healthStopped]
+        return faults[Int.random(in: 0..<faults.count, using: &random)]
+    }
+
+    private mutating func service() -> String { services[Int.random(in: 0..<services.count, using: &random)] }
+    private mutating func chance(_ share: Double) -> Bool { random.unit() < share }
+    private mutating func signed(_ most: Double) -> Double { (random.unit() * 2 - 1) * most }
+
+    private mutating func seconds(_ low: Double, _ high: Double) -> Duration {
+        .milliseconds(Int64((low + random.unit() * (high - low)) * 1000))
+    }
+
+    /// The exponential law by inversion.
+    private mutating func exponential(_ mean: Double) -> Double {
+        -mean * Double.log(1 - random.unit())
+    }
+}
