@@ -9,6 +9,7 @@ extension GuardMachine {
     /// The host lets this service be restarted now.
     mutating func turnGranted(now: Moment) {
         guard case .waitingForTurn(let plan) = state else { return }
+        if waitsForDependency(plan, now: now) { return }
         killTries = 0
         guard let process else { return startOrFinish(plan, now: now) }
         if plan.ending == .none { return validate(plan, now: now) }
@@ -216,6 +217,8 @@ extension GuardMachine {
         endAction(.validate, .failed, detail: validationDetail, now: now)
         guard plan.restarts else { return startOrFinish(plan, now: now) }
         let why: IncidentClass = probes.wrong > probes.unanswered ? .failing : .unknown
-        schedule(Plan(for: process == nil ? .dead : why, processRuns: process != nil), now: now)
+        let next = Plan(for: process == nil ? .dead : why, processRuns: process != nil)
+        if waitsForDependency(next, now: now) { return }
+        schedule(next, now: now)
     }
 }

@@ -27,15 +27,22 @@ extension GuardMachine {
             return enter(.waitingForHost(why), for: Self.longestStarvation, now: now)
         }
         openIncident(why, numbers, now: now)
-        if why == .failing && !dependenciesDown.isEmpty {
-            refuse(.dependencyDown, detail: "\(dependenciesDown.joined(separator: ", ")) is down", now: now)
-            return enter(.suspecting, now: now)
-        }
+        if why == .failing, waitsForDependency(Plan(for: why, processRuns: process != nil), now: now) { return }
         guard settings.mayAct else {
             refuse(.observing, detail: nil, now: now)
             return process == nil ? enter(.judgingDeath, for: .seconds(5), now: now) : enter(.suspecting, now: now)
         }
         schedule(Plan(for: why, processRuns: process != nil), now: now)
+    }
+
+    /// A service that answers with errors while what it needs is down would answer the same after a restart: it is only
+    /// watched. Asked before each plan and again at its turn, since the dependency may have gone down meanwhile.
+    mutating func waitsForDependency(_ plan: Plan, now: Moment) -> Bool {
+        guard plan.why == .failing, !plan.isAsked, process != nil, !dependenciesDown.isEmpty else { return false }
+        endAction(.wait, .abandoned, now: now)
+        refuse(.dependencyDown, detail: "\(dependenciesDown.joined(separator: ", ")) is down", now: now)
+        enter(.suspecting, now: now)
+        return true
     }
 
     private func completed(_ figures: ClassNumbers, now: Moment) -> ClassNumbers {
