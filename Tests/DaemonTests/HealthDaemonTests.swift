@@ -182,7 +182,6 @@ private final class RealPrograms {
                 \(Self.quick)
             dependencies:
               - name: redis
-                kind: cache
                 tcp: 127.0.0.1:\(redis.port)
                 \(Self.quick)
             """)

@@ -60,7 +60,6 @@ extension RetentionSettings {
 extension HealthdSettings {
     mutating func read(from section: inout Section) {
         section.read("user", .account, into: &user)
-        section.read("historyRetention", .duration(.seconds(60) ... .seconds(3660 * 86_400)), into: &historyRetention)
         section.read("concurrentCommands", .whole(1...256), into: &concurrentCommands)
         section.read("commandOutput", .bytes(256...1 << 20), into: &commandOutput)
     }

@@ -75,8 +75,6 @@ package struct RetentionSettings: Hashable, Sendable {
 /// healthd alone.
 package struct HealthdSettings: Hashable, Sendable {
     package var user = "mainstay-healthd"
-    /// How long the history of results and status changes stays.
-    package var historyRetention: Duration = .seconds(30 * 86_400)
     /// Command checks that run at the same time on this host.
     package var concurrentCommands = 8
     /// What is kept of a command's output, whatever it prints.

@@ -22,14 +22,10 @@ extension ServiceSettings {
             if let dependency = DependencySettings.read(from: &item) { dependencies.append(dependency) }
         }
         section.section("config") { config.read(from: &$0) }
-        section.list("components", atMost: Bounds.items) { item in
-            if let component = ComponentSettings.read(from: &item) { components.append(component) }
-        }
         section.section("metrics") { metrics = ScrapeSettings.read(from: &$0) }
         section.section("hooks") { hooks.read(from: &$0) }
         let names = checks.map(\.name) + dependencies.map(\.check.name)
         section.refuseRepeated(names, key: "checks", "a check or dependency")
-        section.refuseRepeated(components.map(\.name), key: "components", "a component")
         section.refuseRepeated(config.files.map(\.path), key: "config", "a file")
     }
 }
@@ -119,11 +115,8 @@ extension RecoverySettings {
     fileprivate mutating func read(from section: inout Section) {
         section.read("startTimeout", .duration(.seconds(1) ... .seconds(3600)), into: &startTimeout)
         section.read("successThreshold", .whole(1...100), into: &successThreshold)
-        section.read("softTimeout", .duration(Bounds.timeout), into: &softTimeout)
         section.read("drainTimeout", .duration(Bounds.timeout), into: &drainTimeout)
         section.read("stopTimeout", .duration(Bounds.timeout), into: &stopTimeout)
-        section.read("unwedge", .truth, into: &unwedge)
-        section.read("unwedgeTimeout", .duration(Bounds.timeout), into: &unwedgeTimeout)
         section.section("backoff") { backoff.read(from: &$0) }
         section.section("budget") { budget.read(from: &$0) }
     }
@@ -219,15 +212,7 @@ extension CommandSettings {
 
 extension DependencySettings {
     fileprivate static func read(from section: inout Section) -> DependencySettings? {
-        var kind = Kind.other
-        var unit: String?
-        section.read("kind", .word, into: &kind)
-        section.read("unit", .serviceUnit, into: &unit)
-        guard let check = CheckSettings.read(from: &section) else { return nil }
-        var settings = DependencySettings(check: check)
-        settings.kind = kind
-        settings.unit = unit
-        return settings
+        CheckSettings.read(from: &section).map(DependencySettings.init(check:))
     }
 }
 
@@ -240,16 +225,6 @@ extension ServiceConfigSettings {
             if !file.path.isEmpty { files.append(file) }
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)
-    }
-}
-
-extension ComponentSettings {
-    fileprivate static func read(from section: inout Section) -> ComponentSettings? {
-        var settings = ComponentSettings(name: "")
-        section.require("name", .name, into: &settings.name)
-        section.read("critical", .truth, into: &settings.critical)
-        section.read("unit", .serviceUnit, into: &settings.unit)
-        return settings.name.isEmpty ? nil : settings
     }
 }
 
@@ -270,9 +245,7 @@ extension ScrapeSettings {
 
 extension HooksSettings {
     fileprivate mutating func read(from section: inout Section) {
-        section.section("soft") { soft = HookSettings.read(from: &$0) }
         section.section("drain") { drain = HookSettings.read(from: &$0) }
-        section.section("shed") { shed = HookSettings.read(from: &$0) }
         section.section("escalate") { escalate = HookSettings.read(from: &$0) }
     }
 }

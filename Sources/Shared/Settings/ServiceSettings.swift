@@ -13,7 +13,6 @@ package struct ServiceSettings: Hashable, Sendable {
     /// What it needs to work: a failing dependency explains an incident and never restarts the service.
     package var dependencies: [DependencySettings] = []
     package var config = ServiceConfigSettings()
-    package var components: [ComponentSettings] = []
     /// Where it exports its own figures. Nil: it does not.
     package var metrics: ScrapeSettings?
     package var hooks = HooksSettings()
@@ -83,8 +82,6 @@ package struct LimitSettings: Hashable, Sendable {
     package enum Action: String, Hashable, Sendable, CaseIterable {
         /// An event and an alert, nothing else.
         case alert
-        /// The soft hook.
-        case soft
         /// Drain, stop, start, validate, within the restart budget.
         case restart
     }
@@ -105,15 +102,10 @@ package struct RecoverySettings: Hashable, Sendable {
     package var startTimeout: Duration = .seconds(15)
     /// Good probes running that validate a recovery.
     package var successThreshold = 2
-    /// The soft hook's time, before anything harder.
-    package var softTimeout: Duration = .seconds(5)
     /// The drain hook's time, for a loop that still answers.
     package var drainTimeout: Duration = .seconds(5)
     /// From TERM to KILL.
     package var stopTimeout: Duration = .seconds(5)
-    /// May a wedged Node be freed through its inspector? It is code execution for every local user while it is open.
-    package var unwedge = false
-    package var unwedgeTimeout: Duration = .seconds(5)
     package var backoff = BackoffSettings()
     package var budget = BudgetSettings()
 
@@ -208,16 +200,8 @@ package struct CheckSettings: Hashable, Sendable {
 
 /// Another service that this one needs, with the check that tells of it.
 package struct DependencySettings: Hashable, Sendable {
-    /// What the dependency is to the service, as people and the seed's health status call it.
-    package enum Kind: String, Hashable, Sendable, CaseIterable {
-        case database, cache, service, other
-    }
-
-    package var kind: Kind = .other
     /// How it is checked; `check.name` is the dependency's name. Not critical means that the service works on without it.
     package var check: CheckSettings
-    /// The unit that runs it on this host, where there is one.
-    package var unit: String?
 
     package init(check: CheckSettings) {
         self.check = check
@@ -254,18 +238,6 @@ package struct EnvFileSettings: Hashable, Sendable {
     }
 }
 
-/// A part of the service. One that is not critical may be restarted or switched off under stress.
-package struct ComponentSettings: Hashable, Sendable {
-    package var name: String
-    package var critical = true
-    /// The unit that runs it, where it is one.
-    package var unit: String?
-
-    package init(name: String) {
-        self.name = name
-    }
-}
-
 /// Where metricsd reads the service's own figures, in Prometheus' text format.
 package struct ScrapeSettings: Hashable, Sendable {
     package var scrape: HTTPEndpoint
@@ -281,12 +253,8 @@ package struct ScrapeSettings: Hashable, Sendable {
 
 /// The user's own actions. Nil: that step is skipped.
 package struct HooksSettings: Hashable, Sendable {
-    /// Frees what it can: collects garbage, drops caches, closes idle connections.
-    package var soft: HookSettings?
     /// Stops taking new work and finishes what is under way.
     package var drain: HookSettings?
-    /// Reduces the load that reaches a saturated service.
-    package var shed: HookSettings?
     /// Tells a person.
     package var escalate: HookSettings?
 

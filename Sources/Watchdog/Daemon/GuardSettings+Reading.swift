@@ -50,7 +50,7 @@ extension GuardSettings {
         }
         let action: LimitAction =
             switch settings.action {
-            case .alert, .soft: .warn
+            case .alert: .warn
             case .restart: .restart
             }
         return Limit(value: value, sustained: settings.holds, action: action)
