@@ -201,6 +201,40 @@ import WatchdogAPI
         #expect(rig.forced.isEmpty)
     }
 
+    @Test func `no answer for as long as the settings bear is enough, and no sooner`() {
+        var rig = Rig { $0.livelockedAfter = .seconds(10) }
+        rig.settle(20)
+        rig.behave(.storming)
+        rig.run(.seconds(9))
+        #expect(rig.incidents.isEmpty)
+        rig.run(.seconds(3))
+        #expect(rig.incidents.map(\.incidentClass) == [.livelocked])
+    }
+
+    @Test func `requests served all the while are a saturated service, though no probe is answered`() {
+        var rig = Rig()
+        rig.settle(20)
+        rig.behave(.storming)
+        for total in 1...120 {
+            rig.send(.servedRequestsSeen(total: Int64(total) * 65))
+            rig.run(.seconds(1))
+        }
+        #expect(rig.forced.isEmpty)
+        #expect(rig.incidents.map(\.incidentClass) == [.saturated])
+    }
+
+    @Test func `a log storm on a starved host is ended within 90 s of its beginning`() {
+        var rig = Rig()
+        rig.settle(20)
+        rig.pressure(90)
+        rig.run(.seconds(35))
+        rig.behave(.storming)
+        let began = rig.now.instant
+        rig.run(.seconds(90))
+        #expect(rig.condition == .watching)
+        #expect((rig.gateway.upAt - began).inSeconds < 60, "a host that is always starved holds nothing back for ever")
+    }
+
     @Test func `a hang is ended though a dependency is down, and healthd's silence holds nothing back`() {
         var rig = Rig()
         rig.settle(20)
@@ -342,6 +376,21 @@ import WatchdogAPI
         rig.end()
         rig.run(.seconds(5))
         #expect(rig.incidents.map(\.outcome) == [.recovered], "guarded as before")
+    }
+
+    @Test func `systemctl stop of a unit that we keep down for a wait ends the tries`() {
+        var rig = Rig()
+        rig.settle()
+        rig.gateway.crashesAfterMs = 200
+        rig.end(code: 1, signal: nil)
+        rig.run(.seconds(100))
+        #expect(rig.condition == .halfOpen)
+        rig.send(.foreignJobEnded)
+        let forced = rig.forced
+        rig.run(.seconds(1200))
+        #expect(rig.condition == .operatorStopped)
+        #expect(rig.forced == forced)
+        #expect(rig.incidents.map(\.outcome) == [.takenOver])
     }
 
     @Test func `systemctl restart, and an upgrade, are the operator's`() {

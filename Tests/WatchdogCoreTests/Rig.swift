@@ -181,6 +181,7 @@ struct Rig {
         services[service]?.job = nil
         if let ended { send(.processExited(ended), service) }
         send(.unitSeen(view(service)), service)
+        send(.foreignJobEnded, service)
     }
 
     /// `systemctl restart`: the job is on the unit until the new process is there.

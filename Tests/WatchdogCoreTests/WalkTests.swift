@@ -102,7 +102,7 @@ import WatchdogAPI
                 incident: machine.openRecord?.id ?? "x", EvidenceNote(bytes: 0, tookMs: 1, complete: true)),
             .callFinished(machine.call ?? CallID(1), .done), .callFinished(machine.call ?? CallID(1), .timedOut),
             .callFinished(machine.call ?? CallID(1), .failed("canceled")), .callFinished(CallID(999_999), .done),
-            .unitUnreadable(reason: "test"), .processExited(process), .processExited(other),
+            .unitUnreadable(reason: "test"), .foreignJobEnded, .processExited(process), .processExited(other),
             .managerSeen(stopping: true), .managerSeen(stopping: false), .heartbeatReceived,
             .servedRequestsSeen(total: 10), .servedRequestsSeen(total: 20), .dependenciesSeen(down: ["postgres"]),
             .dependenciesSeen(down: []), .dependenciesUnknown, .settingsChanged(machine.settings),

@@ -135,6 +135,8 @@ package struct ClassNumbers: WireObject {
     package var exitCode: Int64?
     /// The signal that ended it: `SIGSEGV`.
     package var exitSignal: String?
+    /// systemd's word for that end: `exit-code`, `signal`, `core-dump`, `oom-kill`, `watchdog`.
+    package var unitResult: String?
     /// The limit that was passed: `memory`, `cpu`, `files`.
     package var limit: String?
     /// The limit, in bytes, per cent or files.
@@ -147,8 +149,8 @@ package struct ClassNumbers: WireObject {
         probesTimedOut: Int64? = nil, probesWrong: Int64? = nil, probe: String? = nil, processState: String? = nil,
         readCalls: Int64? = nil, writeCalls: Int64? = nil, userCpuMs: Int64? = nil, kernelCpuMs: Int64? = nil,
         othersCpuMs: Int64? = nil, voluntarySwitches: Int64? = nil, acceptQueue: Int64? = nil,
-        servedRequests: Int64? = nil, exitCode: Int64? = nil, exitSignal: String? = nil, limit: String? = nil,
-        limitValue: Double? = nil, measured: Double? = nil
+        servedRequests: Int64? = nil, exitCode: Int64? = nil, exitSignal: String? = nil, unitResult: String? = nil,
+        limit: String? = nil, limitValue: Double? = nil, measured: Double? = nil
     ) {
         self.windowMs = windowMs
         self.silentMs = silentMs
@@ -168,6 +170,7 @@ package struct ClassNumbers: WireObject {
         self.servedRequests = servedRequests
         self.exitCode = exitCode
         self.exitSignal = exitSignal
+        self.unitResult = unitResult
         self.limit = limit
         self.limitValue = limitValue
         self.measured = measured
@@ -192,6 +195,7 @@ package struct ClassNumbers: WireObject {
         servedRequests = try fields.optional("servedRequests")
         exitCode = try fields.optional("exitCode")
         exitSignal = try fields.optional("exitSignal")
+        unitResult = try fields.optional("unitResult")
         limit = try fields.optional("limit")
         limitValue = try fields.optional("limitValue")
         measured = try fields.optional("measured")
@@ -216,6 +220,7 @@ package struct ClassNumbers: WireObject {
         object.member("servedRequests", servedRequests)
         object.member("exitCode", exitCode)
         object.member("exitSignal", exitSignal)
+        object.member("unitResult", unitResult)
         object.member("limit", limit)
         object.member("limitValue", limitValue)
         object.member("measured", measured)

@@ -37,6 +37,8 @@ package enum GuardEvent: Hashable, Sendable {
     /// The unit's properties: the answer to `readUnit`, and unasked at each PropertiesChanged, JobNew or JobRemoved that
     /// concerns the unit (coalesced as you like: only the last view counts).
     case unitSeen(UnitView)
+    /// A job that no call of ours made has left the unit (JobRemoved), after the views that it led to.
+    case foreignJobEnded
     /// `readUnit` brought nothing within 2 s, over the private socket and the bus.
     case unitUnreadable(reason: String)
     /// The pidfd of `watchProcess` became readable (a zombie is dead), or could not be opened since there is no such

@@ -256,6 +256,7 @@ extension GuardMachine {
         var numbers = ClassNumbers()
         numbers.exitCode = view.exitCode.map { Int64($0) }
         numbers.exitSignal = view.exitSignal.map(Self.signalName)
+        numbers.unitResult = view.result == "success" ? nil : view.result
         if let plan = interrupted { return startOrFinish(plan, now: now) }
         guard incident == nil || incident?.record.incidentClass == .saturated else {
             guard settings.mayAct else { return enter(.judgingDeath, for: .seconds(5), now: now) }
@@ -318,6 +319,13 @@ extension GuardMachine {
             return validate(plan, now: now)
         }
         if process == nil, view.active == .inactive, view.job == nil, !stoppedByUs { operatorStopped(now: now) }
+    }
+
+    /// Somebody else's job on the unit has ended. On a unit that we stopped for a wait a `systemctl stop` changes nothing
+    /// that its views could show; but its job was there.
+    mutating func foreignJobEnded(now: Moment) {
+        guard state.waitingPlan != nil, process == nil, stoppedByUs, unit?.active == .inactive else { return }
+        operatorStopped(now: now)
     }
 
     private mutating func seenWhileHeld(_ view: UnitView, now: Moment) {

@@ -133,6 +133,7 @@ package struct GuardMachine: Hashable, Sendable {
         case .evidenceCollected(let id, let note): evidenceCollected(id, note, now: now)
         case .callFinished(let id, let result): callFinished(id, result, now: now)
         case .unitSeen(let view): unitSeen(view, now: now)
+        case .foreignJobEnded: foreignJobEnded(now: now)
         case .unitUnreadable(let reason): unitUnreadable(reason, now: now)
         case .processExited(let identity): processExited(identity, now: now)
         case .managerSeen(let stopping): managerSeen(stopping: stopping, now: now)

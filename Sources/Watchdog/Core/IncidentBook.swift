@@ -89,12 +89,6 @@ struct IncidentBook: Hashable, Sendable {
         record.aliases.append(alias)
     }
 
-    /// The exit status became known after the incident was opened.
-    mutating func learn(exitCode: Int64?, exitSignal: String?) {
-        record.numbers.exitCode = exitCode
-        record.numbers.exitSignal = exitSignal
-    }
-
     mutating func validated(_ validation: ValidationRecord, firstGood: Instant) {
         record.validation = validation
         record.recoveryMs = lastSign.map { (firstGood - $0).milliseconds }

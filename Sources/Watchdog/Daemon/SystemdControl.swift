@@ -129,8 +129,12 @@ package import WatchdogCore
             told(.disconnected(reason: reason))
         case .unitChanged(let state):
             seen(state, main: main)
-        case .jobRemoved(let id, _, let result):
-            jobs.removeValue(forKey: id)?(result == "done" ? .done : .failed(result))
+        case .jobRemoved(let id, let unit, let result):
+            if let done = jobs.removeValue(forKey: id) {
+                done(result == "done" ? .done : .failed(result))
+            } else {
+                told(.foreignJobEnded(unit: unit))
+            }
         case .systemState(let state):
             told(.managerSeen(stopping: state == "stopping"))
         }

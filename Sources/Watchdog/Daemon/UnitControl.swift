@@ -29,6 +29,8 @@ package import WatchdogCore
 package enum UnitControlEvent: Hashable, Sendable {
     case unitSeen(unit: String, UnitView, controlGroup: String)
     case unitUnreadable(unit: String, reason: String)
+    /// A job of somebody else has left the unit.
+    case foreignJobEnded(unit: String)
     /// Whether the whole host is being stopped.
     case managerSeen(stopping: Bool)
     case connected(String)

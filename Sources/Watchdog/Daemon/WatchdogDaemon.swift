@@ -178,6 +178,8 @@ import Wire
                 if view.main != service.main { mainProcessChanged(service, to: view.main) }
                 handle(.unitSeen(view), of: service.name)
             }
+        case .foreignJobEnded(let unit):
+            for service in guarded.values where service.unit == unit { handle(.foreignJobEnded, of: service.name) }
         case .unitUnreadable(let unit, let reason):
             for service in guarded.values where service.unit == unit {
                 handle(.unitUnreadable(reason: reason), of: service.name)
