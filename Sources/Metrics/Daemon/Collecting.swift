@@ -12,6 +12,7 @@ import Wire
     private enum Source {
         case host
         case processes
+        case groups
         case detail
         case devices
         case filesystems
@@ -89,6 +90,7 @@ import Wire
         sources = kept
         plan("system", .system, .host, every: interval, within: deadline)
         plan("process", .process, .processes, every: interval, within: deadline)
+        plan("container", .container, .groups, every: interval, within: deadline)
         plan("collectors", .suite, .collectors, every: interval, within: deadline)
         plan("own", .suite, .own, every: interval, within: deadline)
         plan("pushed", .application, .pushed, every: interval, within: deadline)
@@ -149,6 +151,8 @@ import Wire
             run(host, name, round, deadline) { $0.measure(wallSeconds: seconds, withTable: withTable) }
         case .processes:
             measureProcesses(name, round, deadline, withTable: withTable)
+        case .groups:
+            run(processes, name, round, deadline) { $0.measureGroups(units, withTable: withTable) }
         case .detail:
             run(detail, name, round, deadline) { $0.measure(units, withTable: withTable) }
         case .devices:

@@ -22,6 +22,10 @@ import Wire
     /// Events that the machine has handled: its progress.
     private var events: UInt64 = 0
     private var isRunning = false
+    /// Whether the store's content was read: before that nothing that was measured earlier can be shown.
+    private var isRestored = false
+    /// Why it could not be read yet.
+    private var loadProblem: String?
     /// Calls that wait for a commit or for a level's rounds; each looks again after every event.
     private var waiting: [@Loop () -> Bool] = []
     private var stopped: (@Loop () -> Void)?
@@ -100,7 +104,9 @@ import Wire
                 begin()
                 started()
             case .failure(let error):
-                notices.write(.storeFailing(reason: "\(error)"))
+                if loadProblem == nil { notices.write(.storeFailing(reason: "\(error)")) }
+                loadProblem = "\(error)"
+                wake()
                 Loop.after(Self.retryAfter) { [weak self] in self?.load(started) }
             }
         }
@@ -115,6 +121,8 @@ import Wire
 
     private func begin() {
         isRunning = true
+        isRestored = true
+        loadProblem = nil
         collecting.watch(settings)
         handle { machine, now in machine.started(collecting.plans(settings), now: now) }
     }
@@ -203,7 +211,8 @@ import Wire
         guard !waiting.isEmpty else { return }
         let looked = waiting
         waiting = []
-        waiting += looked.filter { !$0() }
+        let kept = looked.filter { !$0() }
+        waiting += kept
     }
 
     private func addMethods() {
@@ -211,18 +220,44 @@ import Wire
         server.onLater(QueryRange.self, alsoNamed: [QueryMetrics.name]) {
             [unowned self] params, _, responder throws(RPCError) in
             let plan = try RangePlan(params, now: HostClock.now().wall.milliseconds)
-            query(plan, responder)
+            whenRestored(responder) { [unowned self] in query(plan, responder) }
         }
-        server.on(ListSeries.self) { [unowned self] params, _ throws(RPCError) in
-            try machine.listSeries(params)
+        server.onLater(ListSeries.self) { [unowned self] params, _, responder in
+            whenRestored(responder) { [unowned self] in
+                do throws(RPCError) {
+                    responder.succeed(try machine.listSeries(params))
+                } catch {
+                    responder.fail(error)
+                }
+            }
         }
         server.on(Levels.self) { [unowned self] _, _ in Levels.Reply(collectors: machine.collectorStates) }
-        server.onLater(Collect.self) { [unowned self] params, _, responder throws(RPCError) in
-            try collect(params, responder)
+        server.onLater(Collect.self) { [unowned self] params, _, responder in
+            whenRestored(responder) { [unowned self] in
+                do throws(RPCError) {
+                    try collect(params, responder)
+                } catch {
+                    responder.fail(error)
+                }
+            }
         }
         server.on(PushMetrics.self, alsoNamed: [PersistMetrics.name]) { [unowned self] params, _ throws(RPCError) in
             guard settings.service(params.service) != nil else { throw .unknownService(params.service) }
             return try collecting.push(params)
+        }
+    }
+
+    /// Runs `body` once what an earlier life measured can be shown; at once, but for the first moments of a start.
+    private func whenRestored<Reply>(_ responder: Responder<Reply>, _ body: @escaping @Loop () -> Void) {
+        wait { [unowned self] in
+            if isRestored {
+                body()
+            } else if let loadProblem {
+                responder.fail(MetricsErrors.storeUnavailable(loadProblem))
+            } else {
+                return false
+            }
+            return true
         }
     }
 

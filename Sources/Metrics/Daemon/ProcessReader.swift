@@ -18,12 +18,15 @@ final class ProcessReader {
 
     private let buffer = ReadBuffer()
     private var round = RoundBuilder()
-    private var hierarchy = UnitCgroup.Hierarchy.find()
+    private var groupRound = RoundBuilder()
+    private var hierarchy: UnitCgroup.Hierarchy?
     private var units: [UnitState] = []
     private var rounds = 0
     private let bootSeconds: Double
 
-    init() {
+    /// - Parameter hierarchy: where the host's cgroups are; found where it is not given.
+    init(hierarchy: UnitCgroup.Hierarchy? = nil) {
+        self.hierarchy = hierarchy ?? UnitCgroup.Hierarchy.find()
         bootSeconds = Self.bootTime()
     }
 
@@ -46,12 +49,9 @@ final class ProcessReader {
         var owners: [String: UInt32]
     }
 
+    /// Measures every unit's processes.
     func measure(_ watched: [WatchedUnit], withTable: Bool) -> Measured {
-        if watched != units.map(\.watched) {
-            let known = Dictionary(units.map { ($0.watched, $0) }) { first, _ in first }
-            units = watched.map { known[$0] ?? UnitState($0) }
-        }
-        if hierarchy == nil { hierarchy = UnitCgroup.Hierarchy.find() }
+        follow(watched)
         var owners: [String: UInt32] = [:]
         for unit in units {
             locate(unit)
@@ -60,6 +60,21 @@ final class ProcessReader {
         }
         rounds += 1
         return Measured(collection: round.finish(withTable: withTable), owners: owners)
+    }
+
+    /// Measures every unit's cgroup, where the round of processes found one.
+    func measureGroups(_ watched: [WatchedUnit], withTable: Bool) -> Collection {
+        follow(watched)
+        for unit in units { unit.group?.add(to: &groupRound, service: unit.watched.service, buffer: buffer) }
+        return groupRound.finish(withTable: withTable)
+    }
+
+    private func follow(_ watched: [WatchedUnit]) {
+        if watched != units.map(\.watched) {
+            let known = Dictionary(units.map { ($0.watched, $0) }) { first, _ in first }
+            units = watched.map { known[$0] ?? UnitState($0) }
+        }
+        if hierarchy == nil { hierarchy = UnitCgroup.Hierarchy.find() }
     }
 
     private func locate(_ unit: UnitState) {
@@ -88,7 +103,6 @@ final class ProcessReader {
         }
         addTree(unit)
         if let main = Self.main(of: unit.processes) { addMain(unit.watched.service, main.figures) }
-        unit.group?.add(to: &round, service: unit.watched.service, buffer: buffer)
     }
 
     /// The unit's main process: the oldest whose parent is not of the unit. (Process 1 knows it for certain, but may not answer.)
