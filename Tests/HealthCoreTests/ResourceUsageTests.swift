@@ -60,6 +60,21 @@ import Testing
         #expect(found.memory.heapUsed == nil && found.cpu.loadAverage == nil && found.fileHandles.open == nil)
     }
 
+    @Test("A service without a process uses not nothing, but nobody knows what")
+    func notRunning() {
+        let found = ResourceUsage.metrics(
+            of: "gateway",
+            series: [
+                series("namedprocess_namegroup_num_procs", gateway, [0]),
+                series("namedprocess_namegroup_memory_bytes", ["service": "gateway", "memtype": "resident"], [0]),
+                series("namedprocess_namegroup_open_filedesc", gateway, [0]),
+                series("namedprocess_namegroup_cpu_seconds_total", gateway, [0, 0]),
+                series("node_memory_MemTotal_bytes", [:], [8e9]),
+            ])
+        #expect(found.memory == .init(total: 8_000_000_000))
+        #expect(found.cpu.usage == nil && found.fileHandles.open == nil)
+    }
+
     @Test("A counter that began anew counts from its restart; one point is no rate")
     func restarted() {
         let counted = ["service": "gateway", "mode": "user"]

@@ -13,7 +13,12 @@ package enum ResourceUsage {
 
     /// The figures of `service` in `series`. The latest point of each counts; where several series of a kind are there, their sum.
     package static func metrics(of service: String, series: [SeriesPoints]) -> ResourceMetrics {
-        let figures = Figures(series: series.filter { $0.labels["service"] == service || $0.labels["service"] == nil })
+        var known = series.filter { $0.labels["service"] == service || $0.labels["service"] == nil }
+        // Where no process runs metricsd's sums are 0: that nothing is used is not what they say.
+        if Figures(series: known).sum("namedprocess_namegroup_num_procs") == 0 {
+            known.removeAll { $0.name.hasPrefix("namedprocess_") || $0.labels["job"] == "process" }
+        }
+        let figures = Figures(series: known)
         var found = ResourceMetrics(service: service)
         found.memory.used =
             figures.sum("namedprocess_namegroup_memory_bytes", "memtype", "resident")

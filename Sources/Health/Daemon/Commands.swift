@@ -126,16 +126,18 @@ import Time
 
     private func launch(_ launcher: Launcher, outputLimit: Int) {
         guard !isOver else { return commands.ended(self) }
-        let arguments = probe.arguments
+        guard let output = OutputPipe(limit: outputLimit) else { return giveUp("no descriptor is left for its output") }
+        let (arguments, target) = (probe.arguments, output.writeEnd)
         // Not on the loop: the library may do there what takes time.
         task = Task.detached { [self] in
-            let end = await launcher.run(arguments, outputLimit: outputLimit)
-            await ended(end)
+            let end = await launcher.run(arguments, output: target)
+            await ended(end, output)
         }
     }
 
-    private func ended(_ end: Launcher.End) {
+    private func ended(_ end: Launcher.End, _ output: OutputPipe) {
+        let latency = HostClock.now().instant - startedAt
         commands.ended(self)
-        finish(end.outcome(latency: HostClock.now().instant - startedAt))
+        output.ended { [self] bytes in finish(end.outcome(bytes, latency: latency)) }
     }
 }

@@ -19,47 +19,44 @@ struct Launcher: Sendable {
     }
 
     /// What came of a run.
-    struct End: Hashable, Sendable {
-        enum How: Hashable, Sendable {
-            case exited(Int)
-            case killed(signal: Int)
-            case notRun(String)
-        }
-
-        var how: How
-        /// The beginning of what it wrote to standard output and standard error, at most the limit.
-        var output: [UInt8] = []
+    enum End: Hashable, Sendable {
+        case exited(Int)
+        case killed(signal: Int)
+        case notRun(String)
     }
 
-    /// Runs to the end. A cancelled task kills the whole process group; the call still returns only when the program is gone.
-    func run(_ arguments: [String], outputLimit: Int) async -> End {
+    /// Runs to the end, with standard output and standard error on `output`, which stays open. A cancelled task kills the whole
+    /// process group; the call still returns only when the program is gone.
+    func run(_ arguments: [String], output: CInt) async -> End {
         var options = PlatformOptions()
         options.createSession = true
         options.teardownSequence = [
             .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .seconds(1))
         ]
+        guard let target = Self.target(output, FileDescriptorOutput.fileDescriptor(_:closeAfterSpawningProcess:)) else {
+            return .notRun("\(output) is no descriptor")
+        }
         do {
             let result = try await Subprocess.run(
-                .name("setpriv"), arguments: .init(privileges + ["--"] + arguments),
-                environment: .custom(environment), platformOptions: options, input: .none, output: .sequence,
-                error: .combinedWithOutput
-            ) { execution in
-                var kept: [UInt8] = []
-                // Read to the end, whatever it prints: a program that nobody reads blocks, and would be called hung.
-                for try await buffer in execution.standardOutput where kept.count < outputLimit {
-                    buffer.withUnsafeBytes { kept += $0.prefix(outputLimit - kept.count) }
-                }
-                return kept
-            }
+                .name("setpriv"), arguments: .init(privileges + ["--"] + arguments), environment: .custom(environment),
+                platformOptions: options, input: .none, output: target, error: .combinedWithOutput)
             // What it left behind in its session ends with it. The group's id is not given anew while a member lives.
             kill(-result.processIdentifier.value, SIGKILL)
             switch result.terminationStatus {
-            case .exited(let code): return End(how: .exited(Int(code)), output: result.closureResult)
-            case .signaled(let signal): return End(how: .killed(signal: Int(signal)), output: result.closureResult)
+            case .exited(let code): return .exited(Int(code))
+            case .signaled(let signal): return .killed(signal: Int(signal))
             }
         } catch {
-            return End(how: .notRun("\(error)"))
+            return .notRun("\(error)")
         }
+    }
+
+    /// The library's output for a descriptor. Its type of descriptors belongs to a package that is not among ours, so it is made
+    /// by what it conforms to.
+    private static func target<Descriptor: RawRepresentable>(
+        _ descriptor: CInt, _ make: (Descriptor, Bool) -> FileDescriptorOutput
+    ) -> FileDescriptorOutput? where Descriptor.RawValue == CInt {
+        Descriptor(rawValue: descriptor).map { make($0, false) }
     }
 
     private var privileges: [String] {
@@ -78,10 +75,10 @@ struct Launcher: Sendable {
 
 extension Launcher.End {
     /// The verdict by the exit status (see `CommandProbe`), with the first line of the output as the message.
-    func outcome(latency: Duration) -> ProbeOutcome {
+    func outcome(_ output: [UInt8], latency: Duration) -> ProbeOutcome {
         let line = String(decoding: output.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         let said = line.isEmpty ? "no output" : line.cut(toBytes: CheckMachine.messageLimit)
-        switch how {
+        switch self {
         case .exited(0): return ProbeOutcome(.ok, said, latency: latency)
         case .exited(1): return ProbeOutcome(.warning, said, latency: latency)
         case .exited(2): return ProbeOutcome(.critical, said, latency: latency)

@@ -110,3 +110,5 @@ static inline void mainstay_name_thread(const char *name) { prctl(PR_SET_NAME, n
 /// The calling thread's id.
 static inline pid_t mainstay_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 
+/// A pipe whose ends no child inherits (pipe2 with O_CLOEXEC): ends[0] is read from. -1 and errno on failure.
+static inline int mainstay_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
