@@ -328,14 +328,18 @@ package enum Config {
             package var version: Int64?
             package var ifVersion: Int64?
             package var reason: String
+            /// Also where somebody gave the file to another owner.
+            package var force: Bool
 
             package init(
-                target: ConfigFile, version: Int64? = nil, ifVersion: Int64? = nil, reason: String = ""
+                target: ConfigFile, version: Int64? = nil, ifVersion: Int64? = nil, reason: String = "",
+                force: Bool = false
             ) {
                 self.target = target
                 self.version = version
                 self.ifVersion = ifVersion
                 self.reason = reason
+                self.force = force
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -343,6 +347,7 @@ package enum Config {
                 version = try fields.optional("version")
                 ifVersion = try fields.optional("ifVersion")
                 reason = try fields.value("reason", or: "")
+                force = try fields.value("force", or: false)
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -350,6 +355,7 @@ package enum Config {
                 object.member("version", version)
                 object.member("ifVersion", ifVersion)
                 object.member("reason", reason)
+                object.member("force", force)
             }
         }
 

@@ -188,7 +188,8 @@ import Wire
         server.onLater(Config.Rollback.self, alsoNamed: [Config.rollbackConfigName]) {
             [unowned self] params, caller, responder throws(RPCError) in
             let terms = Custody.Terms(
-                authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, dryRun: context.isDryRun)
+                authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, force: params.force,
+                dryRun: context.isDryRun)
             change(try file(params.target), caller, responder) { custody, file, announced in
                 custody.rollback(to: params.version, terms, file, announced: announced)
             }
