@@ -52,6 +52,14 @@ extension Custody {
         return Seen(condition: .whole(head), versions: news, cleared: sight.cleared)
     }
 
+    /// The versions that the loop has not announced: those just `made`, unless an answer came too late before them.
+    private func news(
+        _ kept: KeptFile, _ made: [Version], announced: Int64?, newest: Version?
+    ) throws(StepFailure) -> [Version] {
+        guard let announced, let newest, newest.number != announced + Int64(made.count) else { return made }
+        return try versions(of: kept, after: announced)
+    }
+
     /// `set`.
     func set(_ changes: [EnvEditor.Change], _ terms: Terms, _ kept: KeptFile, announced: Int64?) -> Changed {
         change(terms, kept, announced: announced) { sight, head throws(RPCError) in
@@ -93,32 +101,42 @@ extension Custody {
         _ plan: (Sight, Version) throws(RPCError) -> Plan
     ) -> Changed {
         for attempt in 1...Self.attempts {
-            let sight: Sight
+            var sight: Sight
             do throws(StepFailure) { sight = try look(kept) } catch { return failed(error, kept) }
-            let ended = change(terms, kept, sight, plan)
-            if case .failure(.step(let failure)) = ended, failure.cause == .changedMeanwhile, attempt < Self.attempts {
-                continue
+            switch change(terms, kept, &sight, plan) {
+            case .success(let outcome): return ended(.success(outcome), sight, kept, announced)
+            case .failure(.refused(let error)): return ended(.failure(error), sight, kept, announced)
+            case .failure(.doubtful(let failure)):
+                let error = ConfigErrors.durabilityUnknown(kept.id.path, why: "\(failure.cause)")
+                return Changed(result: .failure(error), seen: seen(kept, announced: announced))
+            case .failure(.step(let failure)):
+                if failure.cause == .changedMeanwhile, attempt < Self.attempts { continue }
+                let error = Refusals.error(failure, path: kept.id.path)
+                return Changed(result: .failure(error), seen: seen(kept, announced: announced))
             }
-            let result = ended.mapError { problem in
-                switch problem {
-                case .refused(let error): error
-                case .step(let failure): Refusals.error(failure, path: kept.id.path)
-                }
-            }
-            var seen = seen(kept, announced: announced)
-            seen.cleared = seen.cleared || sight.cleared
-            return Changed(result: result, seen: seen)
         }
         return failed(StepFailure(.changedMeanwhile, step: "replace"), kept)
     }
 
+    private func ended(
+        _ result: Result<Config.Outcome, RPCError>, _ sight: Sight, _ kept: KeptFile, _ announced: Int64?
+    ) -> Changed {
+        do throws(StepFailure) {
+            return Changed(result: result, seen: try seen(kept, sight, announced: announced))
+        } catch { return Changed(result: result, seen: Seen(condition: .troubled(error))) }
+    }
+
     private enum Problem: Error {
+        /// Before anything was written.
         case refused(RPCError)
+        /// In a step that was undone.
         case step(StepFailure)
+        /// After the file was replaced.
+        case doubtful(StepFailure)
     }
 
     private func change(
-        _ terms: Terms, _ kept: KeptFile, _ sight: Sight, _ plan: (Sight, Version) throws(RPCError) -> Plan
+        _ terms: Terms, _ kept: KeptFile, _ sight: inout Sight, _ plan: (Sight, Version) throws(RPCError) -> Plan
     ) -> Result<Config.Outcome, Problem> {
         let path = kept.id.path
         guard let head = sight.head else { return .failure(.refused(ConfigErrors.fileMissing(path))) }
@@ -144,10 +162,12 @@ extension Custody {
         case .applied(let version):
             outcome.version = version.number
             outcome.previous = head.number
+            sight.head = version
+            sight.content = planned.content
+            sight.made.append(version)
             return .success(outcome)
         case .refused(let failure): return .failure(.step(failure))
-        case .doubtful(let failure):
-            return .failure(.refused(ConfigErrors.durabilityUnknown(path, why: "\(failure.cause)")))
+        case .doubtful(let failure): return .failure(.doubtful(failure))
         }
     }
 

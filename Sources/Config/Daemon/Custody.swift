@@ -47,7 +47,8 @@ final class Custody {
         let file = try GuardedFile(path: path)
         let content = try file.read()
         let (head, intent) = try ledger("read") { () throws(StoreError) in
-            (try versions.head(of: path), try versions.intent(of: path))
+            try versions.settle()
+            return (try versions.head(of: path), try versions.intent(of: path))
         }
         var sight = Sight(file: file, content: content, head: head)
         let found = Recovery.Found(head: head, intent: intent, content: content.map { Digest(of: $0) })
@@ -111,7 +112,8 @@ final class Custody {
     ) -> Commit.Outcome {
         var random = SystemRandomNumberGenerator()
         let name = kept.id.path.split(separator: "/").last.map(String.init) ?? ""
-        let temporary = ".\(name).mainstay-\(String(random.next() as UInt64, radix: 16))"
+        let hidden = name.hasPrefix(".") ? name : ".\(name)"
+        let temporary = "\(hidden).mainstay-\(String(random.next() as UInt64, radix: 16))"
         var commit = Commit(Intent(version: Version(draft, after: sight.head), temporary: temporary))
         var action = commit.begin()
         while true {
@@ -146,7 +148,10 @@ final class Custody {
     private func ledger<Value>(
         _ step: String, _ body: () throws(StoreError) -> Value
     ) throws(StepFailure) -> Value {
-        do throws(StoreError) { return try body() } catch { throw VersionStore.failure(error, step: step) }
+        do throws(StoreError) { return try body() } catch {
+            versions.note(error)
+            throw VersionStore.failure(error, step: step)
+        }
     }
 
     // MARK: The ledger

@@ -12,8 +12,11 @@ import Wire
 /// that name away. A commit of an intent waits for the disk; its conclusion does not, because the file itself says the
 /// same. The store thread owns it, and a lock on a file beside it keeps any second configd out.
 final class VersionStore {
-    private let store: Store
+    private let folder: String
+    private var store: Store
     private let lock: CInt
+    /// The disk failed under the database since it was opened.
+    private var isDoubtful = false
     private var prepared: [String: Statement] = [:]
     /// What fingerprints are made with: made once for this host, never told.
     let fingerprintKey: [UInt8]
@@ -39,13 +42,10 @@ final class VersionStore {
 
     /// Opens the ledger in `folder`, which must be there.
     init(folder: String) throws(StepFailure) {
+        self.folder = folder
         lock = try Self.lock(folder)
         do throws(StoreError) {
-            var options = StoreOptions()
-            options.mode = 0o600
-            options.cacheKiB = 512
-            store = try Store(path: "\(folder)/versions.db", options: options)
-            try store.migrate(Self.schema)
+            store = try Self.open(folder)
             var key: [UInt8] = []
             try store.prepare("SELECT fingerprintKey FROM host").rows { row in key = row.bytes(0) }
             fingerprintKey = key
@@ -60,8 +60,30 @@ final class VersionStore {
     /// Gives up the lock.
     func release() { _ = mainstay_ofd_unlock(lock) }
 
+    private static func open(_ folder: String) throws(StoreError) -> Store {
+        var options = StoreOptions()
+        options.mode = 0o600
+        options.cacheKiB = 512
+        let store = try Store(path: "\(folder)/versions.db", options: options)
+        try store.migrate(schema)
+        return store
+    }
+
+    /// Opens the database anew where the disk failed under it: after a failed fsync the same descriptors would lie.
+    func settle() throws(StoreError) {
+        guard isDoubtful else { return }
+        prepared = [:]
+        store = try Self.open(folder)
+        isDoubtful = false
+    }
+
+    /// Notes what an error of the database says of its disk.
+    func note(_ error: StoreError) {
+        if error.kind == .disk { isDoubtful = true }
+    }
+
     private static func lock(_ folder: String) throws(StepFailure) -> CInt {
-        let lock = open("\(folder)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let lock = Glibc.open("\(folder)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else {
             let why = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
             throw StepFailure(
