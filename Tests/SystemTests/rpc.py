@@ -25,13 +25,13 @@ class Silent(Exception):
 class Connection:
     """One connection to a daemon. Any failure to answer is `Silent`, whatever its cause."""
 
-    def __init__(self, daemon, timeout=5.0):
+    def __init__(self, daemon, timeout=5.0, folder=None):
         self.daemon = daemon
         self.ids = itertools.count(1)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         try:
-            self.socket.connect(path(daemon))
+            self.socket.connect(f"{folder}/{daemon}.sock" if folder else path(daemon))
         except OSError as error:
             raise Silent(f"{daemon}: {error}") from error
 

@@ -1,0 +1,353 @@
+"""configd's write: KILL before each of its system calls, and disks that refuse; the file is old or new, byte for byte."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import rpc
+
+TITLE = "configd under KILL at every system call of a write"
+RUNS = 1
+# Waiting for work and telling the loop are no part of a write.
+NO_PART = ("futex", "restart_syscall")
+# What of a write can fail; closing, locks of SQLite's and memory are left out.
+FALLIBLE = ("openat2", "openat", "fallocate", "write", "pwrite64", "fchown", "fchmod", "fsync", "fdatasync", "renameat")
+
+CONFIGD = os.environ.get("MAINSTAY_CONFIGD", "/usr/lib/mainstay/configd")
+
+KEY = "-----BEGIN PRIVATE KEY-----\n" + "".join(f"{'MIIEvgIBADANBgkqhkiG9w0B' * 2}{n:02}=\n" for n in range(25))
+OLD = (
+    "\ufeff# the gateway's settings\r\nPORT=3000\r\n\r\n"
+    f"PRIVATE_KEY=\"{KEY}-----END PRIVATE KEY-----\"\r\n"
+    "URL = 'postgres://db/gateway'   # not the test one\r\nexport MODE=production\r\nPORT=3001\r\nno assignment here\r\n"
+).encode()
+READERS = ["node-dotenv", "compose"]
+
+
+def new(value):
+    """What a `set` of PORT must make of the file: the second PORT's value, and nothing else."""
+    return OLD.replace(b"PORT=3001", b"PORT=" + value.encode())
+
+
+class Bench:
+    """A configd of its own in the foreground, on a file in a folder of its own."""
+
+    def __init__(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-config-kill-"))
+        for folder in ("settings/services", "sockets", "state", "service"):
+            (self.root / folder).mkdir(parents=True)
+        self.file = self.root / "service/.env"
+        (self.root / "settings/services/gateway.yaml").write_text(
+            f"unit: gateway.service\nconfig:\n  files:\n    - path: {self.file}\n      readers: {READERS}\n".replace("'", "")
+        )
+        self.file.write_bytes(OLD)
+        os.chmod(self.file, 0o640)
+        os.chown(self.file, 65534, 12)
+        self.daemon = None
+
+    def start(self, *wrapper):
+        folders = {name: str(self.root / name) for name in ("settings", "sockets", "state")}
+        flags = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
+        log = open(self.root / "log", "ab")
+        self.daemon = subprocess.Popen([*wrapper, CONFIGD, "--foreground", *flags], stderr=log, stdout=log)
+        # Ready when the first look at the file is over.
+        self.until(lambda: self.call("status")["own"]["files"][0]["condition"] != "unknown")
+
+    def stop(self, how=signal.SIGTERM):
+        if self.daemon is not None:
+            self.daemon.send_signal(how)
+            self.daemon.wait(10)
+            self.daemon = None
+
+    def close(self):
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.root)
+
+    def call(self, method, **params):
+        with rpc.Connection("configd", 5, str(self.root / "sockets")) as connection:
+            return connection.call(method, **params)
+
+    def set(self, value):
+        return self.call("set", service="gateway", values={"PORT": value}, reason="test")
+
+    @staticmethod
+    def until(condition, seconds=10.0):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except (rpc.Silent, rpc.Refused):
+                pass
+            if time.monotonic() > end:
+                raise TimeoutError("configd did not become ready")
+            time.sleep(0.005)
+
+    def store_thread(self):
+        for task in os.listdir(f"/proc/{self.daemon.pid}/task"):
+            if pathlib.Path(f"/proc/{self.daemon.pid}/task/{task}/comm").read_text().strip() == "store":
+                return int(task)
+        raise RuntimeError("configd has no thread named store")
+
+    def identity(self):
+        status = os.stat(self.file)
+        return status.st_uid, status.st_gid, oct(status.st_mode)
+
+    def strays(self):
+        return [name for name in os.listdir(self.file.parent) if name != ".env"]
+
+
+class Trap:
+    """strace on the thread `store` from now on, doing `what` to its system calls; or only listening."""
+
+    def __init__(self, bench, what=None):
+        self.log = bench.root / "strace"
+        if self.log.exists():
+            self.log.unlink()
+        thread = bench.store_thread()
+        inject = ["-e", f"inject={what}"] if what else []
+        self.process = subprocess.Popen(
+            ["strace", "-qq", "-p", str(thread), "-o", str(self.log), *inject], stderr=subprocess.DEVNULL
+        )
+        tracer = f"/proc/{bench.daemon.pid}/task/{thread}/status"
+        Bench.until(lambda: f"TracerPid:\t{self.process.pid}" in pathlib.Path(tracer).read_text())
+
+    def close(self):
+        """Ends it, and returns the calls that it saw."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(10)
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return [line for line in lines if not line.startswith(("+++", "---"))]
+
+
+def calls_of(prepare, act):
+    """The system calls of one write in their order: each one's name, and which of that name it is since the trap."""
+    bench = Bench()
+    try:
+        bench.start()
+        prepare(bench)
+        bench.call("get", service="gateway")
+        trap = Trap(bench)
+        act(bench)
+        counts, calls = {}, []
+        for line in trap.close():
+            name = re.match(r"\w+", line).group()
+            counts[name] = counts.get(name, 0) + 1
+            if name not in NO_PART:
+                calls.append((name, counts[name]))
+        return calls
+    finally:
+        bench.close()
+
+
+def cases():
+    return ["set", "rollback", "refusing calls", "refusing disks"]
+
+
+def run(case, runs):
+    for _ in range(runs):
+        yield {"set": kill_set, "rollback": kill_rollback, "refusing calls": refuse_calls, "refusing disks": refuse_disks}[case]()
+
+
+# ---- KILL
+
+
+def kill_set():
+    return kill_everywhere(
+        before=OLD, after=new("4000"), prepare=lambda bench: None, act=lambda bench: bench.set("4000")
+    )
+
+
+def kill_rollback():
+    return kill_everywhere(
+        before=new("4000"),
+        after=OLD,
+        prepare=lambda bench: bench.set("4000"),
+        act=lambda bench: bench.call("rollback", service="gateway", version=1),
+    )
+
+
+def kill_everywhere(before, after, prepare, act):
+    """One configd after the other, each killed before the next system call of the same write."""
+    places, outcomes, wrong = {}, {"old": 0, "new": 0}, []
+    calls = calls_of(prepare, act)
+    for number, (name, which) in enumerate(calls, start=1):
+        bench = Bench()
+        try:
+            bench.start()
+            prepare(bench)
+            identity, version = bench.identity(), bench.call("get", service="gateway")["version"]["version"]
+            trap = Trap(bench, f"{name}:signal=KILL:when={which}")
+            try:
+                act(bench)
+                acknowledged = True
+            except (rpc.Silent, OSError):
+                acknowledged = False
+            try:
+                bench.daemon.wait(5)
+            except subprocess.TimeoutExpired:
+                wrong.append(f"before call {number} ({name}): it was not killed")
+                continue
+            finally:
+                trap.close()
+            bench.daemon = None
+            places[name] = places.get(name, 0) + 1
+            problems = check(bench, before, after, acknowledged, identity, version)
+            outcomes["new" if bench.seen == after else "old"] += 1
+            wrong += [f"before call {number} ({name}): {problem}" for problem in problems]
+        finally:
+            bench.close()
+    return {"kills": sum(places.values()), "calls": places, **outcomes, "wrong": wrong}
+
+
+def check(bench, before, after, acknowledged, identity, version):
+    """What is wrong after a kill, before and after configd is started again; `bench.seen` is what the file held."""
+    problems = []
+    bench.seen = bench.file.read_bytes()
+    if bench.seen not in (before, after):
+        problems.append(f"neither old nor new: {len(bench.seen)} bytes")
+    if acknowledged and bench.seen != after:
+        problems.append("acknowledged, and lost")
+    if bench.identity() != identity:
+        problems.append(f"owner and mode are {bench.identity()}, were {identity}")
+    bench.start()
+    if bench.file.read_bytes() != bench.seen:
+        problems.append("the start changed the file")
+    got = bench.call("get", service="gateway")["version"]
+    expected = version + (1 if bench.seen == after else 0)
+    if got["version"] != expected:
+        problems.append(f"version {got['version']}, expected {expected}")
+    history = [one["version"] for one in bench.call("history", service="gateway")["versions"]]
+    if history != list(range(expected, 0, -1)):
+        problems.append(f"history is {history}")
+    if bench.strays():
+        problems.append(f"left over: {bench.strays()}")
+    bench.set("5000")
+    if bench.file.read_bytes() != new("5000"):
+        problems.append("the next change does not do what it says")
+    bench.stop()
+    return problems
+
+
+# ---- Calls and disks that refuse
+
+
+def refuse_calls():
+    """Each call of a write that can fail fails once, with two errors: the answer is a refusal, the file old or new."""
+    tries, refused, wrong, places = 0, 0, [], {}
+    calls = [call for call in calls_of(lambda bench: None, lambda bench: bench.set("4000")) if call[0] in FALLIBLE]
+    for error in ("ENOSPC", "EIO"):
+        for name, which in calls:
+            bench = Bench()
+            try:
+                bench.start()
+                identity = bench.identity()
+                bench.call("get", service="gateway")
+                trap = Trap(bench, f"{name}:error={error}:when={which}")
+                answer = "taken"
+                try:
+                    bench.set("4000")
+                except rpc.Refused as refusal:
+                    answer = re.search(r"'error': '(\w+)'", str(refusal)).group(1)
+                    refused += 1
+                except rpc.Silent:
+                    answer = "silence"
+                hit = any("(INJECTED)" in call for call in trap.close())
+                tries += 1
+                place = f"{name} {error}: {answer if hit else 'not met'}"
+                places[place] = places.get(place, 0) + 1
+                wrong += [f"{place} {which}: {problem}" for problem in check_refused(bench, answer, identity)]
+            finally:
+                bench.close()
+    return {"tries": tries, "refused": refused, "calls": places, "wrong": wrong}
+
+
+def check_refused(bench, answer, identity):
+    problems = []
+    seen = bench.file.read_bytes()
+    if answer == "silence":
+        problems.append("no answer")
+    if seen != new("4000") and (answer == "taken" or seen != OLD):
+        problems.append(f"the file is neither: {len(seen)} bytes")
+    if seen != OLD and answer not in ("taken", "durabilityUnknown"):
+        problems.append("refused, but the file is new")
+    if bench.identity() != identity:
+        problems.append(f"owner and mode are {bench.identity()}")
+    Bench.until(lambda: bench.set("5000"))
+    if bench.file.read_bytes() != new("5000") or bench.strays():
+        problems.append(f"the next change does not do what it says, left over: {bench.strays()}")
+    bench.stop()
+    return problems
+
+
+def refuse_disks():
+    """Real ones: a full file system, a read-only one, a file that is mounted over, one behind a symbolic link."""
+    expected = {"full": "noSpace", "read-only": "readOnly", "mounted over": "mountPoint", "symbolic link": "notPlainFile"}
+    found, wrong = {}, []
+    for disk, name in expected.items():
+        bench = Bench()
+        try:
+            before = bench.file.read_bytes()
+            bench.start("unshare", "-m", "sh", "-c", mounts(disk, bench) + '\nexec "$@"', "sh")
+            try:
+                bench.set("4000")
+                found[disk] = "taken"
+            except rpc.Refused as refusal:
+                found[disk] = re.search(r"'error': '(\w+)'", str(refusal)).group(1)
+            if found[disk] != name:
+                wrong.append(f"{disk}: {found[disk]}, expected {name}")
+            inside = pathlib.Path(f"/proc/{bench.daemon.pid}/root{bench.file}")
+            if inside.read_bytes() != before:
+                wrong.append(f"{disk}: the file changed")
+            strays = [one for one in os.listdir(inside.parent) if one not in (".env", "filler", "real.env")]
+            if strays:
+                wrong.append(f"{disk}: left over: {strays}")
+        finally:
+            bench.close()
+    return {"disks": found, "wrong": wrong}
+
+
+def mounts(disk, bench):
+    """What makes the disk so, in a mount namespace of configd's own."""
+    folder, file = bench.file.parent, bench.file
+    full = f"""
+        cp -p {file} {bench.root}/copy; mount -t tmpfs -o size=64k none {folder}; cp -p {bench.root}/copy {file}
+        head -c 1m /dev/zero > {folder}/filler 2> {bench.root}/full || true"""
+    return "set -e\n" + {
+        "full": full,
+        "read-only": f"mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}",
+        "mounted over": f"cp -p {file} {bench.root}/copy; mount --bind {bench.root}/copy {file}",
+        "symbolic link": f"mv {file} {folder}/real.env; ln -s {folder}/real.env {file}",
+    }[disk]
+
+
+def report(results):
+    failures = []
+    for case, figures in results.items():
+        failures += [f"{case}: {problem}" for one in figures for problem in one["wrong"]]
+    for case in ("set", "rollback"):
+        for one in results[case]:
+            if not one["old"] or not one["new"]:
+                failures.append(f"{case}: not both outcomes were seen: {one['old']} old, {one['new']} new")
+    return {"table": [{"case": case, **one} for case, figures in results.items() for one in figures]}, failures
+
+
+def main():
+    """config_kill.py [CASE...]: on this host, without a machine; MAINSTAY_CONFIGD names the program."""
+    failures = []
+    for case in sys.argv[1:] or cases():
+        for figures in run(case, 1):
+            print(f"{case}: {figures}", flush=True)
+            failures += figures["wrong"]
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
