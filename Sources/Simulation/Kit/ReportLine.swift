@@ -1,11 +1,22 @@
 import Time
 
 extension Simulation.Report {
-    /// The report as one line for people and scripts: `key=value` pairs.
-    package var line: String {
+    /// The report as one line for people and scripts, `key=value` pairs, and one more for each invariant that was broken.
+    package var text: String {
         let availability = Double(Int(availability * 1_000_000)) / 10_000
-        return "seed=\(seed) digest=\(digest) faults=\(faults) incidents=\(incidents) restarts=\(restarts) "
+        let line =
+            "seed=\(seed) digest=\(digest) faults=\(faults) incidents=\(incidents) restarts=\(restarts) "
             + "pages=\(pages) availability=\(availability)% worstRecoveryMs=\(worstRecovery.milliseconds) "
             + "steps=\(steps) violations=\(violations.count)"
+        return ([line] + violations.map { "  broken: \($0)" }).joined(separator: "\n")
+    }
+}
+
+extension Simulation {
+    /// One whole run for the command line: its report as text, after its trace where that is wanted.
+    package static func play(seed: UInt64, hours: Int, trace: Bool) -> String {
+        let simulation = Simulation(seed: seed)
+        if trace { simulation.onLine = { print($0) } }
+        return simulation.run(hours: hours).text
     }
 }

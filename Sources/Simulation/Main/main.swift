@@ -1,31 +1,26 @@
 import Glibc
 import SimulationKit
-import Time
 
-// simulate --hours H --seed N [--seeds COUNT] [--trace]: runs whole worlds and says what they came to. Exit status 1 where
+// simulate [--hours H] [--seed N] [--seeds COUNT] [--trace]: runs whole worlds and says what they came to; exit status 1 where
 // an invariant was broken.
-
-var hours = 48
-var seed: UInt64 = 1
-var count: UInt64 = 1
-var traces = false
-var arguments = CommandLine.arguments.dropFirst()
-while let word = arguments.popFirst() {
-    switch word {
-    case "--hours": hours = arguments.popFirst().flatMap { Int($0) } ?? hours
-    case "--seed": seed = arguments.popFirst().flatMap { UInt64($0) } ?? seed
-    case "--seeds": count = arguments.popFirst().flatMap { UInt64($0) } ?? count
-    case "--trace": traces = true
-    default: fatalError("usage: simulate [--hours H] [--seed N] [--seeds COUNT] [--trace]")
+var numbers: [String: UInt64] = ["--hours": 48, "--seed": 1, "--seeds": 1]
+var isTraced = false
+var words = CommandLine.arguments.dropFirst()
+while let word = words.popFirst() {
+    if word == "--trace" {
+        isTraced = true
+    } else if numbers[word] != nil, let value = words.popFirst().flatMap({ UInt64($0) }) {
+        numbers[word] = value
+    } else {
+        print("usage: simulate [--hours H] [--seed N] [--seeds COUNT] [--trace]")
+        exit(64)
     }
 }
-var broken = 0
-for number in seed..<(seed + count) {
-    let simulation = Simulation(seed: number)
-    if traces { simulation.onLine = { print($0) } }
-    let report = simulation.run(hours: hours)
-    print(report.line)
-    for violation in report.violations { print("  broken: \(violation)") }
-    if !report.violations.isEmpty { broken += 1 }
+let first = numbers["--seed", default: 1]
+var isBroken = false
+for seed in first..<first + numbers["--seeds", default: 1] {
+    let report = Simulation.play(seed: seed, hours: Int(numbers["--hours", default: 48]), trace: isTraced)
+    print(report)
+    isBroken = isBroken || report.contains("broken")
 }
-exit(broken == 0 ? 0 : 1)
+exit(isBroken ? 1 : 0)

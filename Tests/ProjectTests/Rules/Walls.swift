@@ -11,7 +11,7 @@ struct Room {
     ]
 
     private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"]
-    private static let collections: Set<String> = ["DequeModule", "OrderedCollections"]
+    private static let collections: Set<String> = ["DequeModule", "HeapModule", "OrderedCollections"]
     private static let system: Set<String> = ["Glibc", "Synchronization"]
 
     static let all: [Room] = shared + concerns.flatMap(rooms) + tops
