@@ -18,7 +18,8 @@ enum Outcome: Int32, CaseIterable {
         self = error.isSilence ? .silent : .refused
     }
 
-    private var meaning: String {
+    /// What it says, in the words of Protocols/README.md.
+    var meaning: String {
         switch self {
         case .good: "the answer is good"
         case .bad: "the answer is bad: a service in trouble, wrong settings, nothing found"

@@ -1,3 +1,4 @@
+import Foundation
 import MetricsAPI
 import Testing
 import Wire
@@ -87,9 +88,17 @@ import Wire
     @Test("A plot has its highest value at the top and its lowest at the bottom")
     func plot() {
         let lines = Plot(series([1, 9]), width: 24).lines
-        #expect(lines.first == "         9 ┤⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠈")
-        #expect(lines[7] == "         1 ┤⡀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀")
+        #expect(lines.first?.hasPrefix("         9 ┤⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀⡠⠊") ?? false, "\(lines)")
+        #expect(lines[7].hasPrefix("         1 ┤⡔⠁⠀⠀⠀⠀⠀⠀⠀⠀⠀⠀"), "\(lines)")
         #expect(lines.count == 9)
+    }
+
+    @Test("A gap in the values is a gap in the plot")
+    func gap() {
+        let points = [0, 1, 2, 60, 61, 62].map { Point(timeMs: $0 * 1000, value: 1) }
+        let row = Plot(points, width: 44).lines[7].drop { $0 != "┤" }.dropFirst()
+        #expect(row.contains { $0 == "\u{2800}" }, "\(row)")
+        #expect(row.first != "\u{2800}" && row.last != "\u{2800}", "\(row)")
     }
 
     @Test("A flat series, one point and no finite value are drawn as well")
@@ -124,5 +133,14 @@ import Wire
         #expect(Outcome.allCases.map(\.rawValue) == [0, 1, 2, 3, 64])
         #expect(Outcome(.peerSilent("healthd", "")) == .silent)
         #expect(Outcome(.unknownService("x")) == .refused)
+    }
+
+    @Test("Protocols/README.md lists the exit codes as the command does")
+    func documentedCodes() throws {
+        let readme = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Protocols/README.md")
+        let text = try String(contentsOf: readme, encoding: .utf8)
+        let rows = Outcome.allCases.map { "| \($0.rawValue) | \($0.meaning) |" }
+        #expect(text.contains("| code | what it says |\n|---|---|\n" + rows.joined(separator: "\n") + "\n\n"))
     }
 }

@@ -9,17 +9,25 @@ struct CommandRun: Sendable {
 
     var lines: [String] { output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
 
-    /// The command lies beside the test's own program.
-    private static var executable: URL {
-        URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-            .appending(path: "mainstay")
+    private static var executable: URL { built("mainstay") }
+
+    /// A program of the suite: it lies beside the test's own.
+    static func built(_ name: String) -> URL {
+        URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name)
     }
 
     /// Runs `mainstay ARGUMENTS` on the sockets of a test and waits for its end.
     static func of(
         _ arguments: [String], sockets: String, input: String = "", environment: [String: String] = [:]
     ) async throws -> CommandRun {
-        let process = make(arguments, sockets, environment)
+        try await of(executable, arguments, sockets: sockets, input: input, environment: environment)
+    }
+
+    /// Runs another program in the same way: a script that an operator wrote.
+    static func of(
+        _ program: URL, _ arguments: [String], sockets: String, input: String = "", environment: [String: String] = [:]
+    ) async throws -> CommandRun {
+        let process = make(program, arguments, sockets, environment)
         let (input, output, errors) = (Pipe.holding(input), Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
@@ -36,7 +44,7 @@ struct CommandRun: Sendable {
         _ arguments: [String], sockets: String, columns: UInt16 = 100, environment: [String: String] = [:]
     ) async throws -> CommandRun {
         let terminal = try PseudoTerminal(columns: columns)
-        let process = make(arguments, sockets, ["TERM": "xterm"].merging(environment) { $1 })
+        let process = make(executable, arguments, sockets, ["TERM": "xterm"].merging(environment) { $1 })
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = terminal.inner
         process.standardError = terminal.inner
@@ -44,9 +52,11 @@ struct CommandRun: Sendable {
         return CommandRun(status: status, output: terminal.read(), errors: "")
     }
 
-    private static func make(_ arguments: [String], _ sockets: String, _ environment: [String: String]) -> Process {
+    private static func make(
+        _ program: URL, _ arguments: [String], _ sockets: String, _ environment: [String: String]
+    ) -> Process {
         let process = Process()
-        process.executableURL = executable
+        process.executableURL = program
         process.arguments = arguments
         var all = ProcessInfo.processInfo.environment
         for name in ["NO_COLOR", "TERM"] { all[name] = nil }

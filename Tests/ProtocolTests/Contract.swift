@@ -59,9 +59,6 @@ enum Socket: String, CaseIterable, Sendable {
     case healthd
     case watchdogd
 
-    /// Those whose document is written.
-    static var documented: [Socket] { allCases.filter { (try? OpenRPCDocument(of: $0.rawValue)) != nil } }
-
     var contracts: [Contract] {
         switch self {
         case .configd:

@@ -39,14 +39,14 @@ import Wire
         #expect(told.contains(#""splendid" is not one of the values allowed"#))
     }
 
-    @Test("Each method of an API is documented, each documented method is in an API", arguments: Socket.documented)
+    @Test("Each method of an API is documented, each documented method is in an API", arguments: Socket.allCases)
     func methods(_ socket: Socket) throws {
         let documented = try OpenRPCDocument(of: socket.rawValue).methods.map(\.name)
         #expect(Set(documented) == Set(socket.contracts.map(\.name)))
         #expect(documented.count == socket.contracts.count)
     }
 
-    @Test("A method's class of access stands in the document as the API has it", arguments: Socket.documented)
+    @Test("A method's class of access stands in the document as the API has it", arguments: Socket.allCases)
     func access(_ socket: Socket) throws {
         let methods = try OpenRPCDocument(of: socket.rawValue).methods
         for contract in socket.contracts {
@@ -57,13 +57,13 @@ import Wire
         }
     }
 
-    @Test("Each event of an API is documented, each documented event is in an API", arguments: Socket.documented)
+    @Test("Each event of an API is documented, each documented event is in an API", arguments: Socket.allCases)
     func events(_ socket: Socket) throws {
         let documented = try OpenRPCDocument(of: socket.rawValue).events.map(\.name)
         #expect(documented.sorted() == socket.events.keys.sorted())
     }
 
-    @Test("Each refusal stands in the document with its code, its remedy and its figures", arguments: Socket.documented)
+    @Test("Each refusal stands in the document with its code, its remedy and its figures", arguments: Socket.allCases)
     func refusals(_ socket: Socket) throws {
         let documented = try OpenRPCDocument(of: socket.rawValue).errors
         for refusal in socket.refusals + Socket.commonRefusals {
@@ -81,5 +81,35 @@ import Wire
     func codes() {
         let all = Socket.commonRefusals + Socket.allCases.flatMap(\.refusals)
         #expect(Set(all.map(\.code)).count == all.count)
+    }
+}
+
+/// The table of the seed's names in Protocols/README.md.
+@Suite struct SeedNameTests {
+    /// The rows: the seed's words, the daemon, its method, and the suite's own word for it.
+    private func rows() throws -> [[String]] {
+        let readme = OpenRPCDocument.project.appending(path: "Protocols/README.md")
+        let lines = try String(contentsOf: readme, encoding: .utf8).split(separator: "\n")
+        let start = try #require(lines.firstIndex { $0.hasPrefix("| the seed's |") })
+        return lines[(start + 2)...].prefix { $0.hasPrefix("|") }.map { line in
+            line.split(separator: "|", omittingEmptySubsequences: false).dropFirst().dropLast()
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+    }
+
+    @Test("Each of the seed's methods is served under its name, or said to be missing")
+    func names() throws {
+        let rows = try rows()
+        #expect(rows.count == 23)
+        for row in rows {
+            let socket = try #require(Socket(rawValue: row[1]), "\(row)")
+            let served = Set(socket.contracts.map(\.name))
+            for word in [row[2], row[3]] where word.hasPrefix("`") {
+                #expect(served.contains(word.trimmingCharacters(in: ["`"])), "\(word) of \(socket)")
+            }
+            if row[2] == "not yet" {
+                #expect(!served.contains(row[0].trimmingCharacters(in: ["`"])), "\(row[0]) is there by now")
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ import Wire
 @Suite struct ExampleTests {
     @Test(
         "A request's example is read by the daemon, and written by a client, with nothing lost",
-        arguments: Socket.documented)
+        arguments: Socket.allCases)
     func requests(_ socket: Socket) throws {
         let contracts = contracts(of: socket)
         for method in try OpenRPCDocument(of: socket.rawValue).methods {
@@ -30,7 +30,7 @@ import Wire
 
     @Test(
         "A reply's example is what the daemon writes and what a client reads, member for member",
-        arguments: Socket.documented)
+        arguments: Socket.allCases)
     func replies(_ socket: Socket) throws {
         let contracts = contracts(of: socket)
         for method in try OpenRPCDocument(of: socket.rawValue).methods {
@@ -52,7 +52,7 @@ import Wire
         }
     }
 
-    @Test("An event's example is what the daemon publishes and what a subscriber reads", arguments: Socket.documented)
+    @Test("An event's example is what the daemon publishes and what a subscriber reads", arguments: Socket.allCases)
     func events(_ socket: Socket) throws {
         for event in try OpenRPCDocument(of: socket.rawValue).events {
             let data = try #require(socket.events[event.name], "\(socket): \(event.name) is in no API")
@@ -68,7 +68,7 @@ import Wire
         }
     }
 
-    @Test("An error's example is what the daemon sends and what a client reads", arguments: Socket.documented)
+    @Test("An error's example is what the daemon sends and what a client reads", arguments: Socket.allCases)
     func errors(_ socket: Socket) throws {
         for (name, example) in try OpenRPCDocument(of: socket.rawValue).errors {
             try reading("\(socket) \(name)") {

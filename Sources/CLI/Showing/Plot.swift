@@ -19,14 +19,23 @@ struct Plot {
         guard let first = points.first, let last = points.last, let range = Self.range(points) else {
             return ["(no finite value)"]
         }
-        var dots = [[UInt8]](repeating: [UInt8](repeating: 0, count: columns), count: Self.rows)
-        for point in points {
-            let across = Self.place(
-                Double(point.timeMs - first.timeMs), in: 0...Double(max(1, last.timeMs - first.timeMs)), of: columns * 2
+        let span = 0...Double(max(1, last.timeMs - first.timeMs))
+        let places = points.map { point in
+            (
+                timeMs: point.timeMs,
+                across: Self.place(Double(point.timeMs - first.timeMs), in: span, of: columns * 2),
+                up: Self.place(point.value.value, in: range, of: Self.rows * 4)
             )
-            let up = Self.place(point.value.value, in: range, of: Self.rows * 4)
-            let down = Self.rows * 4 - 1 - up
-            dots[down / 4][across / 2] |= Self.dot(column: across % 2, row: down % 4)
+        }
+        var dots = [[UInt8]](repeating: [UInt8](repeating: 0, count: columns), count: Self.rows)
+        var before = places[0]
+        for place in places {
+            let isGap = place.timeMs - before.timeMs > longestJoinMs
+            Self.join(isGap ? (place.across, place.up) : (before.across, before.up), (place.across, place.up)) {
+                let down = Self.rows * 4 - 1 - $1
+                dots[down / 4][$0 / 2] |= Self.dot(column: $0 % 2, row: down % 4)
+            }
+            before = place
         }
         var lines = dots.enumerated().map { row, cells in
             let label =
@@ -45,9 +54,24 @@ struct Plot {
         return lines
     }
 
-    /// The series in one line of blocks: each the mean of its share of the time.
+    /// Points further apart are not joined: a line across a gap would be made up. Three of the least distance.
+    private var longestJoinMs: Int64 {
+        let distances = zip(points, points.dropFirst()).map { $1.timeMs - $0.timeMs }
+        return 3 * (distances.min() ?? 0)
+    }
+
+    /// Calls `mark` for the dots of a straight line between two.
+    private static func join(_ from: (x: Int, y: Int), _ to: (x: Int, y: Int), mark: (Int, Int) -> Void) {
+        let steps = max(abs(to.x - from.x), abs(to.y - from.y), 1)
+        for step in 0...steps {
+            mark(from.x + (to.x - from.x) * step / steps, from.y + (to.y - from.y) * step / steps)
+        }
+    }
+
+    /// The series in one line of blocks: each the mean of its share of the time. Never wider than there are points.
     static func sparkline(_ points: [Point], width: Int) -> String {
         let finite = points.filter(\.value.value.isFinite)
+        let width = min(width, points.count)
         guard let first = finite.first, let last = finite.last, let range = range(finite) else { return "" }
         var sums = [(total: Double, count: Int)](repeating: (0, 0), count: width)
         for point in finite {

@@ -70,6 +70,8 @@ package import Wire
     package var figures: Counts { counts }
     /// Connections that are open now.
     package var openConnections: Int { connections.count }
+    /// The names of the methods that are answered here.
+    package var methods: [String] { routes.keys.sorted() }
     /// The number that the next event will have.
     package var nextSequence: Int64 { sequence + 1 }
 

@@ -1,0 +1,68 @@
+import ConfigDaemon
+import Foundation
+import HealthDaemon
+import MetricsDaemon
+import Runtime
+import Settings
+import Testing
+import WatchdogDaemon
+import Wire
+
+/// What the real daemons serve is what their documents say.
+@Suite struct ServedDocumentTests {
+    static let protocols = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "Protocols")
+
+    @Test("configd serves its document, and the methods in it")
+    func configd() async throws { try await compare(Configd.self) }
+
+    @Test("metricsd serves its document, and the methods in it")
+    func metricsd() async throws { try await compare(Metricsd.self) }
+
+    @Test("healthd serves its document, and the methods in it")
+    func healthd() async throws { try await compare(Healthd.self) }
+
+    @Test("watchdogd serves its document, and the methods in it")
+    func watchdogd() async throws { try await compare(WatchdogDaemon.self) }
+
+    /// Asks the daemon over its socket, without its work having begun: what it registers it registers when it is made.
+    private func compare<Program: DaemonProgram>(_ program: Program.Type) async throws {
+        let fixture = try DaemonFixture()
+        let places = DaemonContext.Places(
+            settings: fixture.places.settings, sockets: fixture.places.sockets, state: fixture.places.state,
+            documents: Self.protocols.path)
+        let file = Self.protocols.appending(path: "\(Program.name).openrpc.json")
+        let written = try JSONObject(wire: try JSONReader.read(Array(try Data(contentsOf: file))))
+        let all = try [JSONObject](wire: written["methods"] ?? .null)
+        let open = all.filter { !($0["name"]?.text ?? "").hasPrefix("fault.") }
+        let server = try await serve(
+            program, places, try fixture.settings(), Document.read(file.path, withFaults: false))
+        let client = try await TestClient(Program.name, fixture.places)
+        let served = try await client.call(Common.Discover.self, NoFields())
+        #expect(served["methods"] == .array(open.map { .object($0) }), "rpc.discover hides the faults and nothing else")
+        for key in written.keys where key != "methods" { #expect(served[key] == written[key], "\(key)") }
+        #expect(await server.methods == open.compactMap { $0["name"]?.text }.sorted())
+        await client.close()
+        await server.close()
+    }
+
+    @Loop private func serve<Program: DaemonProgram>(
+        _ program: Program.Type, _ places: DaemonContext.Places, _ settings: AllSettings, _ document: JSONObject?
+    ) throws -> Server {
+        let context = DaemonContext(
+            name: Program.name, places: places, log: Log(sink: { _ in }), principals: DaemonFixture.principals)
+        let assembly = try Assembly<Program>(context, settings: settings, document: document)
+        try context.server.listen(on: try ListeningSocket.bind(places.socket(of: Program.name)))
+        Self.kept.append(assembly)
+        return context.server
+    }
+
+    /// Daemons live as long as their process; these do too.
+    @Loop private static var kept: [AnyObject] = []
+}
+
+extension JSON {
+    fileprivate var text: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+}
