@@ -13,7 +13,7 @@ import Runtime
 
             Every command takes --json. The sockets are in /run/mainstay, or where --sockets or MAINSTAY_SOCKETS says.
 
-            Completions for bash, zsh and fish:
+            Completions for bash, zsh and fish are installed with the suite; elsewhere:
               mainstay --generate-completion-script bash > /etc/bash_completion.d/mainstay
             """,
         version: Runtime.Suite.version,

@@ -344,6 +344,10 @@ import Wire
         for command in ["status", "health", "incidents", "hold", "release", "reset", "rollback", "query", "watch"] {
             #expect(run.output.contains(command), "\(command)")
         }
+        guard shell == "bash" else { return }
+        let syntax = try await CommandRun.of(
+            URL(filePath: "/bin/bash"), ["-n", "/dev/stdin"], sockets: "/nowhere", input: run.output)
+        #expect(syntax.status == 0, "\(syntax.errors)")
     }
 
     // MARK: On a terminal

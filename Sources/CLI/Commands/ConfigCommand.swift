@@ -149,11 +149,13 @@ struct ConfigCommand: AsyncParsableCommand {
         var ifVersion: Int64?
         @Option(help: "Kept with the version.")
         var reason = ""
+        @Flag(help: "Also where somebody gave the file to another owner.")
+        var force = false
         @OptionGroup var common: CommonOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Rollback.Params(
-                target: target.target, version: version, ifVersion: ifVersion, reason: reason)
+                target: target.target, version: version, ifVersion: ifVersion, reason: reason, force: force)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Rollback.self, params, longest: longestChange)
             reply.show(on: screen, common)

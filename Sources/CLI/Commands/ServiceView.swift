@@ -59,14 +59,13 @@ struct ServiceView: Sendable {
 
     private func show(_ answers: Answers, on screen: Screen) {
         screen.show(screen.paint(name.printable, .heading))
-        if let report = try? answers.guarding.get() { screen.show(report.particulars.lines(on: screen)) }
-        if let files = try? answers.files.get() {
-            var particulars = Particulars()
-            for file in files {
-                particulars.add("file", Cell("\(file.file)  v\(file.version)  \(file.condition.rawValue)"))
-            }
-            screen.show(particulars.lines(on: screen))
+        var lines = (try? answers.guarding.get())?.particulars ?? Particulars()
+        for file in (try? answers.files.get()) ?? [] {
+            let condition = file.condition.cell
+            let problem = file.problem.map { ": \($0)" } ?? ""
+            lines.add("file", Cell("\(file.file), v\(file.version), \(condition.text)\(problem)", condition.style))
         }
+        screen.show(lines.lines(on: screen))
         if let health = try? answers.health.get() {
             screen.show("")
             screen.show(health.lines(on: screen))

@@ -33,6 +33,7 @@ struct WatchCommand: DaemonCommand {
     private let isJSON: Bool
     private var left: Int?
     private var peers: [Peer] = []
+    private var silent: Set<DaemonName> = []
     private var done: CheckedContinuation<Void, Never>?
 
     init(_ daemons: [DaemonName], events: [String]?, count: Int?, _ common: CommonOptions, _ screen: Screen) {
@@ -45,9 +46,7 @@ struct WatchCommand: DaemonCommand {
             peer.onGap = { lost in
                 if let lost { StandardError.write("mainstay: \(lost) events of \(daemon.rawValue) were lost\n") }
             }
-            peer.onChange = { answers in
-                StandardError.write("mainstay: \(daemon.rawValue) \(answers ? "answers" : "is silent")\n")
-            }
+            peer.onChange = { [unowned self] answers in tell(daemon, answers: answers) }
             peer.follow(events)
             peers.append(peer)
         }
@@ -58,12 +57,25 @@ struct WatchCommand: DaemonCommand {
         for peer in peers {
             peer.start()
             // A socket that nobody listens on changes nothing about a peer that never answered: it is named here.
-            Loop.after(Conversation.patience) {
-                if !peer.answers { StandardError.write("mainstay: \(peer.daemon) is silent\n") }
+            Loop.after(Conversation.patience) { [weak self] in
+                if !peer.answers, let daemon = DaemonName(rawValue: peer.daemon) { self?.tell(daemon, answers: false) }
             }
         }
         await withCheckedContinuation { done = $0 }
-        for peer in peers { peer.stop() }
+        for peer in peers {
+            peer.onChange = { _ in }
+            peer.stop()
+        }
+    }
+
+    /// Says that a daemon fell silent, once, and that it is back.
+    private func tell(_ daemon: DaemonName, answers: Bool) {
+        if answers {
+            guard silent.remove(daemon) != nil else { return }
+            StandardError.write("mainstay: \(daemon.rawValue) answers again\n")
+        } else if silent.insert(daemon).inserted {
+            StandardError.write("mainstay: \(daemon.rawValue) is silent\n")
+        }
     }
 
     private func show(_ event: Event, of daemon: DaemonName) {
