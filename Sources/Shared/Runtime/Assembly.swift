@@ -37,6 +37,7 @@ package import Wire
         ticker = Loop.every(tickInterval) { [weak self] in self?.tick(expecting: tickInterval) }
         program.start { [context] in
             context.becameReady()
+            context.log.write(OwnJournal.started(context.name, socket: context.places.socket(of: context.name)))
             ready()
         }
     }
@@ -49,9 +50,10 @@ package import Wire
                 path: context.places.settings, loadedAtMs: HostClock.now().wall.milliseconds)
             takeLimits(settings)
             program.reload(settings)
+            context.log.write(OwnJournal.reloaded(from: context.places.settings))
         case .failure(let refused):
             context.settingsState.refused = refused.description
-            context.log.write(.error, "the new settings were refused, the old ones stay in force:\n\(refused)")
+            context.log.write(OwnJournal.refused(refused.description))
         }
     }
 
@@ -63,6 +65,7 @@ package import Wire
     /// Stops the program, then the socket.
     package func stop(stopped: @escaping @Loop () -> Void) {
         context.beganStopping()
+        context.log.write(OwnJournal.stopping(context.name))
         program.stop { [self] in
             ticker?.cancel()
             context.peers.forEach { $0.stop() }
@@ -79,6 +82,7 @@ package import Wire
         let progress = program.tick(now: now)
         if progress > lastProgress { onProgress() }
         lastProgress = progress
+        context.tellConditions(now: now)
     }
 
     private func registerCommonMethods() {

@@ -9,7 +9,8 @@ import Wire
     var openCalls = 0
 
     private let channel: any Channel
-    private unowned let server: Server
+    /// Strong: NIO may close the channel after everybody else has let the server go. The circle ends with the connection.
+    private let server: Server
     private var frames = FrameReader()
     /// Bytes that arrived and were not answered yet, as the server counts them.
     private(set) var bookedBytes = 0

@@ -53,6 +53,7 @@ package import Wire
     /// The thread that `fault.blockStore` blocks, where there is one.
     var blockStore: (() -> Void)?
     var settingsState: SettingsState
+    private var conditions = OwnConditions()
 
     /// Where a daemon reads and writes.
     package struct Places: Hashable, Sendable {
@@ -120,6 +121,15 @@ package import Wire
 
     func becameReady() { readySince = HostClock.now() }
     func beganStopping() { isStopping = true }
+
+    /// Writes what has become of the daemon's own threads and peers since the last tick.
+    func tellConditions(now: Moment) {
+        let views = peers.map {
+            OwnConditions.PeerView(daemon: $0.daemon, answers: $0.answers, since: $0.since.instant)
+        }
+        let states = threads.map { $0(now.instant) }
+        for entry in conditions.changes(threads: states, peers: views, now: now.instant) { log.write(entry) }
+    }
 
     func head(now: Moment) -> StatusHead {
         let states = threads.map { $0(now.instant) }

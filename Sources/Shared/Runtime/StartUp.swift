@@ -26,7 +26,7 @@ package enum StartUp {
             exit(0)
         }
         let signals = blockSignals()
-        let running = Running<Program>(flags: flags, settings: settings, log: makeLog(flags))
+        let running = Running<Program>(flags: flags, settings: settings, log: makeLog(flags, daemon: Program.name))
         let socket: CInt
         do { socket = try listeningSocket(running.places.socket(of: Program.name)) } catch {
             fail(Program.name, "\(error)", code: 71)
@@ -139,14 +139,16 @@ package enum StartUp {
         }
     }
 
-    private static func makeLog(_ flags: Flags) -> Log {
+    private static func makeLog(_ flags: Flags, daemon: String) -> Log {
         guard !flags.isForeground, Journal.ownsStandardError else { return .standardError() }
         return Log { entry in
+            var fields = entry.fields
+            fields["MAINSTAY_DAEMON"] = daemon
             Journal.send(
                 JournalEntry(
                     priority: .init(rawValue: entry.priority.rawValue) ?? .info, message: entry.message,
                     messageID: entry.id?.hex,
-                    fields: entry.fields.sorted { $0.key < $1.key }.map { JournalEntry.Field($0.key, $0.value) }))
+                    fields: fields.sorted { $0.key < $1.key }.map { JournalEntry.Field($0.key, $0.value) }))
         }
     }
 
