@@ -311,6 +311,47 @@ private final class RealPrograms {
         await client.close()
     }
 
+    @Test("A hundred rounds of commands leave no descriptor, no child and no zombie behind")
+    func nothingLeft() async throws {
+        let fixture = try DaemonFixture()
+        let checks = (0..<5).map { number in
+            "  - name: c\(number)\n    command: [/bin/echo, x]\n    user: nobody\n    interval: 200ms\n    timeout: 200ms\n"
+        }
+        try check(fixture, "checks:\n" + checks.joined())
+        let daemon = try await fixture.start(Healthd.self)
+        let client = try await TestClient("healthd", fixture.places)
+        func rounds() async throws -> Int64 {
+            try await client.call(Checks.self, .init()).checks.reduce(0) { $0 + $1.result.rounds }
+        }
+        #expect(try await client.eventually { try await rounds() > 5 })
+        let (begun, pipesBefore) = (try await rounds(), Self.openPipes())
+        #expect(try await client.eventually(within: .seconds(30)) { try await rounds() > begun + 100 })
+        await DaemonFixture.stop(daemon)
+        #expect(await client.eventually { Self.openPipes() <= pipesBefore && Self.zombies() == 0 })
+        await client.close()
+    }
+
+    /// Pipes that this process has open.
+    private static func openPipes() -> Int {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return files.filter { file in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(file)")
+            return target?.hasPrefix("pipe:") == true
+        }.count
+    }
+
+    /// Children of this process that ended and were not waited for.
+    private static func zombies() -> Int {
+        let pids = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return pids.filter { pid in
+            guard Int(pid) != nil, let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else {
+                return false
+            }
+            let fields = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 1 && fields[0] == "Z" && fields[1] == "\(getpid())"
+        }.count
+    }
+
     /// Processes that have `text` among their arguments.
     private static func processes(with text: String) -> Int {
         let pids = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

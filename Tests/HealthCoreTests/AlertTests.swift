@@ -125,6 +125,7 @@ import Wire
         #expect(refused { $0.name = "" } == "name")
         #expect(refused { $0.interval = 1 } == "interval")
         #expect(refused { $0.timeout = 0 } == "timeout")
+        #expect(refused { $0.interval = 500 } == "timeout")
         #expect(refused { $0.retries = 11 } == "retries")
         #expect(refused { $0.successThreshold = 0 } == "successThreshold")
         #expect(refused { $0.failureThreshold = 21 } == "failureThreshold")

@@ -21,6 +21,10 @@ package enum RegistrationRules {
         }
         try hold("interval", asked.interval, interval)
         try hold("timeout", asked.timeout, timeout)
+        if asked.type != .custom, asked.timeout > asked.interval {
+            throw HealthErrors.invalidCheck(
+                member: "timeout", expected: "at most the interval, \(asked.interval)", found: "\(asked.timeout)")
+        }
         try hold("retries", asked.retries, retries)
         try hold("successThreshold", asked.successThreshold, threshold)
         try hold("failureThreshold", asked.failureThreshold, threshold)

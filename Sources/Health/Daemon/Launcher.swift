@@ -39,7 +39,7 @@ struct Launcher: Sendable {
         do {
             let result = try await Subprocess.run(
                 .name("setpriv"), arguments: .init(privileges + ["--"] + arguments), environment: .custom(environment),
-                platformOptions: options, input: .none, output: target, error: .combinedWithOutput)
+                platformOptions: options, input: .none, output: target, error: target)
             // What it left behind in its session ends with it. The group's id is not given anew while a member lives.
             kill(-result.processIdentifier.value, SIGKILL)
             switch result.terminationStatus {
@@ -51,7 +51,8 @@ struct Launcher: Sendable {
         }
     }
 
-    /// The library's output for a descriptor. Its type of descriptors belongs to a package that is not among ours, so it is made
+    /// The library's output for a descriptor, which it leaves open: with `.combinedWithOutput` it would make a copy of it and leave
+    /// that open too. Its type of descriptors belongs to a package that is not among ours, so it is made
     /// by what it conforms to.
     private static func target<Descriptor: RawRepresentable>(
         _ descriptor: CInt, _ make: (Descriptor, Bool) -> FileDescriptorOutput
