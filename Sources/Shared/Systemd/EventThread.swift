@@ -4,7 +4,7 @@ internal import Synchronization
 package import Time
 
 /// A named thread that waits on descriptors, timers and a mailbox with one epoll. NIO has no public way to watch a foreign
-/// descriptor, so what libsystemd and the kernel signal by one (sd-bus, pidfds, inotify, pressure) lives here: in a
+/// descriptor, so what libsystemd and the kernel signal by one (sd-bus, pidfds) lives here: in a
 /// daemon the thread is called `bus`.
 ///
 /// It is a serial executor: an actor that names it as its own runs here only, and the compiler keeps its state off every
@@ -25,6 +25,8 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
     private struct Mailbox {
         var letters: [Letter] = []
         var thread: pthread_t?
+        /// When it last woke; nil while it waits for something to do.
+        var busySince: Instant?
     }
 
     private enum Letter {
@@ -51,8 +53,6 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
         package static let readable = Interest(rawValue: EPOLLIN.rawValue)
         /// There is room to write.
         package static let writable = Interest(rawValue: EPOLLOUT.rawValue)
-        /// Pressure triggers report so.
-        package static let exceptional = Interest(rawValue: EPOLLPRI.rawValue)
     }
 
     /// One watched descriptor, until `unwatch`.
@@ -98,6 +98,11 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
 
     package func isIsolatingCurrentContext() -> Bool? {
         isCurrent
+    }
+
+    /// How busy the thread is: what waits in its mailbox, and since when it has not come back to wait.
+    package var load: (waiting: Int, busySince: Instant?) {
+        mailbox.withLock { ($0.letters.count, $0.busySince) }
     }
 
     /// Ends the thread after what is in the mailbox now. What is posted later never runs.
@@ -185,7 +190,10 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
         mainstay_name_thread(name)
         var events = [epoll_event](repeating: epoll_event(), count: 64)
         while !stopped {
+            mailbox.withLock { $0.busySince = nil }
             let count = epoll_wait(epoll, &events, Int32(events.count), millisecondsToNextTimer())
+            let woken = Self.now
+            mailbox.withLock { $0.busySince = woken }
             for event in events.prefix(Int(max(count, 0))) {
                 let id = event.data.u64
                 if id == 0 {

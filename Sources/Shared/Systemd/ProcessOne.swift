@@ -48,6 +48,8 @@ package actor ProcessOne {
     private var isReady = false
     private var attempts = 0
     private var followed: [String: UnitState] = [:]
+    /// The units whose state was read whole on this connection: what signals say of others is a part, and is not told.
+    private var whole: Set<String> = []
     private var nameByPath: [String: String] = [:]
     /// Jobs that calls of ours queued and that have not ended.
     private var jobs: Set<UInt32> = []
@@ -79,6 +81,7 @@ package actor ProcessOne {
         thread.post {
             self.assumeIsolated {
                 $0.followed[unit] = nil
+                $0.whole.remove(unit)
                 $0.nameByPath[Self.path(of: unit)] = nil
             }
         }
@@ -94,6 +97,23 @@ package actor ProcessOne {
                     one.startFollowing(unit)
                 }
                 one.readState(unit, answered)
+            }
+        }
+    }
+
+    /// When the unit's process last sent `WATCHDOG=1`, in microseconds of CLOCK_MONOTONIC; 0 where it never did. No signal
+    /// tells of it, so it is asked for.
+    package nonisolated func lastKeepalive(
+        of unit: String, _ answered: @escaping @Sendable (Result<UInt64, ProcessOneFailure>) -> Void
+    ) {
+        let arguments: [BusArgument] = [.string(Self.serviceInterface), .string("WatchdogTimestampMonotonic")]
+        thread.post {
+            self.assumeIsolated { one in
+                one.call(
+                    "org.freedesktop.systemd1", Self.path(of: unit), "org.freedesktop.DBus.Properties", "Get", arguments
+                ) { result in
+                    answered(result.map { reader in reader.inside(.variant, "t") { reader.uint64() ?? 0 } ?? 0 })
+                }
             }
         }
     }
@@ -224,6 +244,7 @@ package actor ProcessOne {
         connection = nil
         isReady = false
         jobs = []
+        whole = []
         guard attempts >= 0 else { return }
         told(.disconnected(reason: reason))
         // All routes at once, then a pause that doubles: 100 ms to 5 s.
@@ -317,6 +338,7 @@ package actor ProcessOne {
             switch result {
             case .success(let reader):
                 self.apply(reader, to: unit)
+                if self.followed[unit] != nil { self.whole.insert(unit) }
                 answered(self.followed[unit].map { .success($0) } ?? .failure(.notFollowed))
             case .failure(let failure):
                 answered(.failure(failure))
@@ -343,8 +365,13 @@ package actor ProcessOne {
             else { return }
             state.jobKind = kind ?? ""
             self.followed[unit] = state
-            self.told(.unitChanged(state))
+            self.tell(unit)
         }
+    }
+
+    private func tell(_ unit: String) {
+        guard whole.contains(unit), let state = followed[unit] else { return }
+        told(.unitChanged(state))
     }
 
     /// Takes over the properties of an `a{sv}` that a supervisor needs; true where one of them differs now.
@@ -385,9 +412,7 @@ package actor ProcessOne {
         case "PropertiesChanged":
             guard let unit = nameByPath[path] else { return }
             _ = reader.string()
-            if apply(reader, to: unit), let state = followed[unit] {
-                told(.unitChanged(state))
-            }
+            if apply(reader, to: unit) { tell(unit) }
         case "JobRemoved", "JobNew":
             guard let id = reader.uint32(), reader.string(.path) != nil, let unit = reader.string() else { return }
             if Self.lastUnits.contains(unit) {

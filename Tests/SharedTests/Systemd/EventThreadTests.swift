@@ -92,29 +92,6 @@ import Time
         #expect(noticed - killed.value < .milliseconds(200))
         thread.stop()
     }
-
-    @Test func `a file replaced by a rename is told, its neighbour's change is not`() async throws {
-        let thread = try #require(EventThread(name: "test-events"))
-        let changes = FileChanges(on: thread)
-        var template = Array("/tmp/mainstay-files-XXXXXX".utf8CString)
-        let directory = try #require(mkdtemp(&template).map { String(cString: $0) })
-        let (names, feed) = AsyncStream.makeStream(of: String.self)
-        for name in ["watched", "other"] {
-            changes.watch(directory: directory, name: name, refused: { _ in }, changed: { feed.yield(name) })
-        }
-        thread.post {
-            for name in ["new", "neighbour"] {
-                close(open("\(directory)/\(name)", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
-            }
-            rename("\(directory)/new", "\(directory)/watched")
-        }
-        var reader = names.makeAsyncIterator()
-        #expect(await reader.next() == "watched")
-        unlink("\(directory)/watched")
-        unlink("\(directory)/neighbour")
-        rmdir(directory)
-        thread.stop()
-    }
 }
 
 /// A value shared with callbacks of another thread.
