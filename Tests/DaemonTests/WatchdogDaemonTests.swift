@@ -118,25 +118,29 @@ import Wire
 @Loop final class Guarded {
     private let fixture: DaemonFixture
     private var assembly: Assembly<WatchdogUnderTest>
+    private var healthd: Assembly<HealthdStandIn>?
     private(set) var client: TestClient
     nonisolated let unit: NginxUnit
     nonisolated let entries = Shared([LogEntry]())
 
-    init() async throws {
+    /// `heartbeats` instead of an HTTP probe; `besideHealthd` with a stand-in for healthd.
+    init(heartbeats: Bool = false, besideHealthd: Bool = false) async throws {
         fixture = try DaemonFixture()
         let port = try Listener().port
         unit = try await NginxUnit(root: fixture.root, port: port)
+        let probe = heartbeats ? "heartbeat: true" : "http: http://127.0.0.1:\(port)/"
         try fixture.writeService(
             "web",
             """
             unit: web.service
             liveness:
-              http: http://127.0.0.1:\(port)/
+              \(probe)
               interval: 200ms
               timeout: 200ms
             recovery:
               startTimeout: 5s
             """)
+        if besideHealthd { healthd = try await fixture.start(HealthdStandIn.self) }
         WatchdogUnderTest.use(unit)
         let entries = entries
         let log = Log(sink: { entry in entries.change { $0.append(entry) } })
@@ -174,6 +178,18 @@ import Wire
         client = try await TestClient("watchdogd", fixture.places)
     }
 
+    /// New settings in which the service stands, or does not.
+    func reload(withService: Bool) throws {
+        var settings = try fixture.settings()
+        if !withService { settings.services = [] }
+        assembly.reload(.success(settings))
+    }
+
+    func stopHealthd() async {
+        if let healthd { await DaemonFixture.stop(healthd) }
+        healthd = nil
+    }
+
     /// Blocks the daemon's store until the answer is signalled.
     func blockStore() async -> DispatchSemaphore {
         let gate = DispatchSemaphore(value: 0)
@@ -184,6 +200,7 @@ import Wire
     func end() async {
         client.close()
         await DaemonFixture.stop(assembly)
+        await stopHealthd()
         await unit.end()
     }
 }
@@ -276,6 +293,8 @@ extension Assembly<WatchdogUnderTest> {
             done(.done)
         }
     }
+
+    func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void) { answered(nil) }
 
     func run(
         _ program: CommandSettings, for service: String, time: Duration, done: @escaping @Loop (CallResult) -> Void

@@ -187,10 +187,18 @@ final class Child: Sendable {
         for output in [STDOUT_FILENO, STDERR_FILENO] {
             posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0)
         }
+        // Threads of Swift's pool block most signals, and a child would inherit that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var started: pid_t = 0
         let vector: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
         defer { for item in vector { free(item) } }
-        try #require(posix_spawn(&started, path, &actions, nil, vector, Glibc.environ) == 0)
+        try #require(posix_spawn(&started, path, &actions, &attributes, vector, Glibc.environ) == 0)
         pid = started
     }
 

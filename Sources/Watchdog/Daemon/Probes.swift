@@ -21,6 +21,11 @@ import WatchdogCore
     /// Probes that are neither answered nor abandoned.
     var count: Int { open.count }
 
+    /// Whether a probe of the service has waited for longer than `limit`.
+    func isOverdue(_ service: String, longerThan limit: Duration, now: Instant) -> Bool {
+        open.contains { key, probe in key.service == service && now - probe.sent > limit }
+    }
+
     /// Sends one probe; `finished` is called at most once, and never after `abandon`.
     func start(
         _ id: ProbeID, of service: String, _ target: LivenessSettings.Probe, patience: Duration,
@@ -51,6 +56,7 @@ import WatchdogCore
 
 /// One probe on its way.
 @Loop private final class LivenessProbe {
+    let sent = HostClock.now().instant
     private var finished: (@Loop (ProbeResult) -> Void)?
     private var channel: (any Channel)?
     private var isClosed = false

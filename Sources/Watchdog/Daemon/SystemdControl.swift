@@ -2,7 +2,7 @@ import Glibc
 package import Runtime
 package import Settings
 package import Systemd
-import Time
+package import Time
 package import WatchdogCore
 
 /// Process 1 as the watchdog's unit control. `ProcessOne` lives on the thread `bus`; here its answers come to the loop, and
@@ -90,6 +90,16 @@ package import WatchdogCore
     package func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void) {
         guard let one else { return done(.failed(ProcessOneFailure.notConnected.name)) }
         one.stop(unit, follow(done))
+    }
+
+    /// From the unit's `WatchdogTimestampMonotonic`.
+    package func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void) {
+        guard let one else { return answered(nil) }
+        one.lastKeepalive(of: unit) { result in
+            let usec = (try? result.get()) ?? 0
+            let instant = usec == 0 ? nil : Instant(nanoseconds: Int64(clamping: usec) &* 1000)
+            Loop.post { answered(instant) }
+        }
     }
 
     /// As a transient unit: process 1 gives it its user, and none of our capabilities or sandbox.

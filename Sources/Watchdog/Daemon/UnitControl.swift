@@ -1,6 +1,6 @@
 package import Runtime
 package import Settings
-import Time
+package import Time
 package import WatchdogCore
 
 /// What runs the guarded units: process 1, or what stands in for it where there is no systemd. It carries out and reports;
@@ -18,6 +18,8 @@ package import WatchdogCore
     func restart(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
     /// Stops the unit, a planned restart included; `done` when the job is.
     func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
+    /// When the unit last sent `WATCHDOG=1` (sd_notify(3)); nil where it never did, or nobody knows.
+    func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void)
     /// Runs a hook's program for `service`, with none of watchdogd's powers; `done` when it has ended, well or not.
     func run(
         _ program: CommandSettings, for service: String, time: Duration, done: @escaping @Loop (CallResult) -> Void)

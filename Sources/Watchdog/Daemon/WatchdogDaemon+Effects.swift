@@ -81,13 +81,7 @@ extension WatchdogDaemon {
     private func startProbe(_ id: ProbeID, _ service: GuardedService) {
         guard let liveness = service.settings.liveness else { return }
         if case .heartbeat = liveness.probe {
-            let isFresh = service.lastHeartbeat.map { HostClock.now().instant - $0 <= liveness.interval } ?? false
-            if isFresh {
-                handle(.probeFinished(id, .good(detail: "heartbeat")), of: service.name)
-            } else {
-                service.waitingForHeartbeat.append(id)
-            }
-            return
+            return awaitHeartbeat(id, service, within: liveness.interval)
         }
         probes.start(id, of: service.name, liveness.probe, patience: liveness.lateAnswer) { [weak self, weak service] in
             guard let self, let service else { return }
@@ -95,9 +89,24 @@ extension WatchdogDaemon {
         }
     }
 
+    /// A sign of life in the last interval is a good answer at once; otherwise the next one is, late as it may be.
+    private func awaitHeartbeat(_ id: ProbeID, _ service: GuardedService, within interval: Duration) {
+        service.waitingForHeartbeat.append(id)
+        control.lastHeartbeat(of: service.unit) { [weak self, weak service] toSystemd in
+            guard let self, let service else { return }
+            let latest = [service.lastHeartbeat, toSystemd].compactMap { $0 }.max()
+            service.lastHeartbeat = latest
+            if let latest, HostClock.now().instant - latest <= interval { answerHeartbeatProbes(service) }
+        }
+    }
+
     /// The service has said that it lives: that answers every probe that waits for it.
     func heartbeatArrived(_ service: GuardedService) {
         service.lastHeartbeat = HostClock.now().instant
+        answerHeartbeatProbes(service)
+    }
+
+    private func answerHeartbeatProbes(_ service: GuardedService) {
         let waiting = service.waitingForHeartbeat
         service.waitingForHeartbeat = []
         for id in waiting { handle(.probeFinished(id, .good(detail: "heartbeat")), of: service.name) }
@@ -197,13 +206,15 @@ extension WatchdogDaemon {
     private func announce(_ event: WatchdogEvent, _ service: GuardedService) {
         context.log.write(Story.entry(event))
         context.publish(event.name, event.data)
+        tally.count(event)
         switch event {
         case .incidentOpened(let opened): service.incident = opened.incident
         case .adopted(let adopted): service.incident = adopted.incident
         case .incidentClosed(let closed):
             service.incident = nil
-            health.resolve(service.name, incident: closed.incident)
+            if !context.isDryRun { health.resolve(service.name, incident: closed.incident) }
         case .operatorCalled(let call):
+            guard !context.isDryRun else { return }
             health.raise(call)
             if let hook = service.settings.hooks.escalate { hooks.run(hook, of: service) { _ in } }
         case .evidenceCollected, .actionTaken, .validated, .held, .released, .refused, .budgetReset, .limitWarned,

@@ -127,6 +127,17 @@ extension WatchdogDaemon {
             self?.control.connection == nil ? 0 : 1
         }
         figures.add("mainstay_watchdog_store_failing", .gauge) { [weak self] in self?.storeTrouble == nil ? 0 : 1 }
+        for kind in IncidentClass.allCases {
+            figures.add("mainstay_watchdog_incidents_total", labels: ["class": kind.rawValue], .counter) { [tally] in
+                Double(tally.incidents[kind] ?? 0)
+            }
+        }
+        for kind in ActionKind.allCases {
+            figures.add("mainstay_watchdog_actions_total", labels: ["action": kind.rawValue], .counter) { [tally] in
+                Double(tally.actions[kind] ?? 0)
+            }
+        }
+        figures.add("mainstay_watchdog_refusals_total", .counter) { [tally] in Double(tally.refusals) }
         figures.add("mainstay_watchdog_events_total", .counter) { [weak self] in Double(self?.eventCount ?? 0) }
     }
 }

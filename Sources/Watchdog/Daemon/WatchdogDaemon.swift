@@ -26,6 +26,8 @@ import Wire
     let probes = Probes()
     let hooks: Hooks
     let health: HealthPeer
+    let metrics: MetricsPeer
+    let tally = Tally()
     var settings: AllSettings
     var guarded: [String: GuardedService] = [:]
     private var orders: Deque<Order> = []
@@ -34,13 +36,14 @@ import Wire
     /// Events that the core has handled since the start.
     var eventCount: UInt64 { handledEvents }
     private var pressurePercent: Double?
-    private var pressureReading: LoopRepeat?
+    private var hostReading: LoopRepeat?
     private(set) var storeTrouble: String?
+    private var isDisconnectionTold = false
 
-    /// How often the host's pressure is read (what the core asks for).
-    private static let pressureInterval: Duration = .seconds(2)
+    /// How often the host's pressure is read (what the core asks for), and what a slow service has served.
+    private static let hostInterval: Duration = .seconds(2)
     /// What a small read of /proc may take before the core goes on without it.
-    static let readDeadline: Duration = .seconds(1)
+    nonisolated static let readDeadline: Duration = .seconds(1)
 
     /// The host has no thread or descriptor left.
     private struct NoThread: Error {}
@@ -65,6 +68,8 @@ import Wire
             try Records(folder: folder, incidentsKept: kept.incidentsKept, bundlesKept: kept.evidence.kept)
         }
         health = HealthPeer(context.peer("healthd"))
+        metrics = MetricsPeer(context.peer("metricsd"))
+        context.watchThread { now in Self.condition(of: bus, now: now) }
         for service in settings.services { guarded[service.name] = GuardedService(service) }
         core = WatchdogCore(host: .init(kept), services: [:])
         core = WatchdogCore(host: .init(kept), services: coreSettings())
@@ -87,7 +92,11 @@ import Wire
             dependencies: { [weak self] service, down in self?.handle(.dependenciesSeen(down: down), of: service) },
             silent: { [weak self] in self?.dependenciesBecameUnknown() },
             alias: { [weak self] service, alias in self?.learnt(alias, of: service) })
-        pressureReading = Loop.every(Self.pressureInterval) { [weak self] in self?.readPressure() }
+        metrics.start()
+        hostReading = Loop.every(Self.hostInterval) { [weak self] in
+            self?.readPressure()
+            self?.askWhatIsServed()
+        }
         carryOut(core.started(now: HostClock.now()))
         handledEvents += 1
         started()
@@ -97,17 +106,19 @@ import Wire
     package func reload(_ settings: AllSettings) {
         self.settings = settings
         for (name, service) in guarded where settings.service(name) == nil { letGo(service) }
+        // Another unit under the same name is another service: the old one is let go first.
+        for service in settings.services {
+            if let known = guarded[service.name], known.unit != service.unit { letGo(known) }
+        }
+        tellSettings()
         for service in settings.services {
             if let known = guarded[service.name] {
-                if known.unit != service.unit { control.forget(known.unit) }
                 known.settings = service
             } else {
                 guarded[service.name] = GuardedService(service)
             }
         }
-        let now = HostClock.now()
-        handledEvents += 1
-        carryOut(core.settingsChanged(coreSettings(), now: now))
+        tellSettings()
     }
 
     /// Gives the core the host's pressure: proof that loop and core work, and that the core hears of the host.
@@ -122,11 +133,16 @@ import Wire
 
     /// Leaves every service as it is, and ends when what was to be written is written.
     package func stop(stopped: @escaping @Loop () -> Void) {
-        pressureReading?.cancel()
+        hostReading?.cancel()
         // The services go on untouched; only what watches them ends.
         for service in guarded.values { service.cancelTimers() }
         // Behind what is to be written already. The start-up shape's own limit ends a wait for a stuck disk.
         store.submit(deadline: .seconds(4), { _ in }, then: { _ in stopped() })
+    }
+
+    private func tellSettings() {
+        handledEvents += 1
+        carryOut(core.settingsChanged(coreSettings(), now: HostClock.now()))
     }
 
     private func letGo(_ service: GuardedService) {
@@ -188,8 +204,12 @@ import Wire
             handledEvents += 1
             carryOut(core.managerSeen(stopping: stopping, now: HostClock.now()))
         case .connected(let route):
+            isDisconnectionTold = false
             context.log.write(.info, "process 1 answers over \(route)")
         case .disconnected(let reason):
+            // Once, however often it is tried again.
+            guard !isDisconnectionTold else { return }
+            isDisconnectionTold = true
             context.log.write(.warning, "no connection to process 1: \(reason)")
         }
     }
@@ -236,6 +256,27 @@ import Wire
             // What could not be read says nothing either way.
             self?.pressurePercent = (try? result.get()) ?? nil
         }
+    }
+
+    /// A service that is slow to answer may be serving all the same: its own counter tells, where metricsd reads it.
+    private func askWhatIsServed() {
+        let now = HostClock.now()
+        for service in guarded.values {
+            guard let liveness = service.settings.liveness, let name = service.settings.metrics?.requestsTotal,
+                probes.isOverdue(service.name, longerThan: liveness.timeout, now: now.instant)
+            else { continue }
+            metrics.served(name, by: service.name, nowMs: now.wall.milliseconds) { [weak self, weak service] total in
+                guard let self, let service else { return }
+                handle(.servedRequestsSeen(total: total), of: service.name)
+            }
+        }
+    }
+
+    private nonisolated static func condition(of bus: EventThread, now: Instant) -> ThreadState {
+        let load = bus.load
+        let busy = load.busySince.map { now - $0 } ?? .zero
+        return ThreadState(
+            name: "bus", stuck: busy > readDeadline, waiting: load.waiting, busyMs: busy.milliseconds)
     }
 
     // MARK: Orders
