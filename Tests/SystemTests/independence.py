@@ -140,8 +140,9 @@ def run_hang_while(break_it, daemon, mend=lambda: None):
     outage = gateway.inject("block", pid)
     break_it()
     broken = time.monotonic()
-    gateway.watch(outage, pid, limit_s=90)
-    figures = {"gatewayRecoverS": outage.back_s}
+    with suite.Starvation() as starvation:
+        gateway.watch(outage, pid, limit_s=90)
+    figures = {"gatewayRecoverS": outage.back_s, "starved": starvation.seen}
     if daemon:
         figures["daemonBackS"] = seconds_until_back(probers[daemon], old_daemon, broken)
     mend()
