@@ -111,12 +111,25 @@ import WatchdogAPI
         #expect(gate.holds(at: at(10)), "not below the limit by enough")
         gate.pressureSeen(49, limit: 60, at: at(12))
         #expect(!gate.holds(at: at(12)))
-        gate.pressureSeen(90, limit: 60, at: at(20))
-        gate.pressureSeen(90, limit: 60, at: at(49))
-        #expect(gate.holds(at: at(49)))
-        gate.pressureSeen(90, limit: 60, at: at(51))
-        #expect(!gate.holds(at: at(51)), "not for ever")
-        #expect(!gate.voidsProbes(at: at(51)))
+        gate.pressureSeen(90, limit: 60, at: at(80))
+        gate.pressureSeen(90, limit: 60, at: at(109))
+        #expect(gate.holds(at: at(109)))
+        gate.pressureSeen(90, limit: 60, at: at(111))
+        #expect(!gate.holds(at: at(111)), "not for ever")
+        #expect(!gate.voidsProbes(at: at(111)))
+    }
+
+    @Test func `pressure that swings around the limit gets one hold, not one a swing`() {
+        var gate = HostGate()
+        var held = 0
+        for second in 0..<120 {
+            gate.pressureSeen(second % 20 < 10 ? 80 : 20, limit: 60, at: at(Double(second)))
+            if gate.holds(at: at(Double(second))) { held += 1 }
+        }
+        #expect(held == 20, "the swings of the first 30 s, and no later one")
+        gate.pressureSeen(20, limit: 60, at: at(180))
+        gate.pressureSeen(80, limit: 60, at: at(181))
+        #expect(gate.holds(at: at(181)), "after a minute of calm the hold is whole again")
     }
 
     @Test func `a late timer of ours is remembered for five seconds`() {
