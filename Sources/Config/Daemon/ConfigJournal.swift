@@ -5,14 +5,14 @@ import Wire
 
 /// configd's decisions as journal entries, with the ids of systemd/mainstay.catalog. No entry holds a value.
 enum ConfigJournal {
-    private static let adopted = MessageID("d54c416785f24006972eac71bf1eb89f")
-    private static let committed = MessageID("8a65d193350241ba8c029853dc88f772")
-    private static let rolledBack = MessageID("273bea08416e46cabb6c151d2a8138ee")
-    private static let refused = MessageID("1bf9d12d49364333aa76ad6caa994cfd")
-    private static let changedOutside = MessageID("1b508d65714347588a5a605c2866e220")
-    private static let repaired = MessageID("b67900d248324bc594bf665736db72ce")
-    private static let troubled = MessageID("c9529a09acd7409c971d28d5d0596589")
-    private static let mended = MessageID("741daf9bd6834efcbc9096c569dbfd4c")
+    private static let configBaseline = MessageID("d54c416785f24006972eac71bf1eb89f")
+    private static let configApplied = MessageID("8a65d193350241ba8c029853dc88f772")
+    private static let configRolledBack = MessageID("273bea08416e46cabb6c151d2a8138ee")
+    private static let configRefused = MessageID("1bf9d12d49364333aa76ad6caa994cfd")
+    private static let configAdopted = MessageID("1b508d65714347588a5a605c2866e220")
+    private static let configRepaired = MessageID("b67900d248324bc594bf665736db72ce")
+    private static let configTroubled = MessageID("c9529a09acd7409c971d28d5d0596589")
+    private static let configMended = MessageID("741daf9bd6834efcbc9096c569dbfd4c")
 
     static func entry(for version: Version, of id: Keeper.FileID) -> LogEntry {
         let draft = version.draft
@@ -24,37 +24,40 @@ enum ConfigJournal {
         let head = "\(id.service): \(id.path) is at version \(version.number)\(author)"
         return switch draft.origin {
         case .baseline:
-            LogEntry(.info, "\(id.service): \(id.path) is kept from now on, as version 1", id: adopted, fields: fields)
-        case .set: LogEntry(.notice, "\(head), with \(keys) changed\(reason)", id: committed, fields: fields)
+            LogEntry(
+                .info, "\(id.service): \(id.path) is kept from now on, as version 1", id: configBaseline, fields: fields
+            )
+        case .set: LogEntry(.notice, "\(head), with \(keys) changed\(reason)", id: configApplied, fields: fields)
         case .rollback:
             LogEntry(
-                .notice, "\(head), again what version \(draft.restored ?? 0) was\(reason)", id: rolledBack,
+                .notice, "\(head), again what version \(draft.restored ?? 0) was\(reason)", id: configRolledBack,
                 fields: fields)
         case .adopted:
             LogEntry(
-                .warning, "\(head): somebody else changed \(keys)", id: changedOutside, fields: fields)
+                .warning, "\(head): somebody else changed \(keys)", id: configAdopted, fields: fields)
         }
     }
 
     static func entry(refusing error: RPCError, of id: Keeper.FileID, uid: UInt32) -> LogEntry {
         LogEntry(
-            .notice, "\(id.service): a change of \(id.path) by uid \(uid) was refused: \(error.message)", id: refused,
+            .notice, "\(id.service): a change of \(id.path) by uid \(uid) was refused: \(error.message)",
+            id: configRefused,
             fields: fields(of: id).merging(["MAINSTAY_ERROR": error.name]) { $1 })
     }
 
     static func repaired(_ id: Keeper.FileID) -> LogEntry {
         LogEntry(
-            .notice, "\(id.service): a write of \(id.path) that was cut off was cleared away", id: repaired,
+            .notice, "\(id.service): a write of \(id.path) that was cut off was cleared away", id: configRepaired,
             fields: fields(of: id))
     }
 
     static func mended(_ id: Keeper.FileID) -> LogEntry {
-        LogEntry(.notice, "\(id.service): \(id.path) is whole again", id: mended, fields: fields(of: id))
+        LogEntry(.notice, "\(id.service): \(id.path) is whole again", id: configMended, fields: fields(of: id))
     }
 
     /// `problem` is in words.
     static func troubled(_ id: Keeper.FileID, _ problem: String) -> LogEntry {
-        LogEntry(.error, "\(id.service): \(problem)", id: troubled, fields: fields(of: id))
+        LogEntry(.error, "\(id.service): \(problem)", id: configTroubled, fields: fields(of: id))
     }
 
     private static func fields(of id: Keeper.FileID) -> [String: String] {
