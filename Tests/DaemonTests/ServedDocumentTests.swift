@@ -25,6 +25,48 @@ import Wire
     @Test("watchdogd serves its document, and the methods in it")
     func watchdogd() async throws { try await compare(WatchdogDaemon.self) }
 
+    @Test(
+        "With MAINSTAY_FAULTS=1 a daemon knows the faults for tests, and without it there are none",
+        arguments: [true, false])
+    func faults(allowed: Bool) async throws {
+        let fixture = try DaemonFixture()
+        let daemon = Process()
+        daemon.executableURL = CommandRun.built("configd")
+        daemon.arguments = [
+            "--foreground", "--settings", fixture.places.settings, "--sockets", fixture.places.sockets, "--state",
+            fixture.places.state, "--documents", Self.protocols.path,
+        ]
+        daemon.environment = ["MAINSTAY_FAULTS": allowed ? "1" : "0"]
+        daemon.standardError = FileHandle.nullDevice
+        try daemon.run()
+        defer { daemon.terminate() }
+        let names = ["fault.blockStore", "fault.deadlockCore", "fault.spinCore", "fault.spinLoop"]
+        let served = try JSONObject(
+            wire: try await json(from: daemon, "rpc.discover", "{}", fixture.places.sockets))
+        let documented = try [JSONObject](wire: served["methods"] ?? .null).compactMap { $0["name"]?.text }
+        #expect(documented.filter { $0.hasPrefix("fault.") }.sorted() == (allowed ? names : []))
+        for name in names {
+            // A parameter that it does not take: a fault that is there refuses it, and nothing breaks.
+            let reply = try await json(from: daemon, name, #"{"x": 1}"#, fixture.places.sockets)
+            let error = try RPCError(wire: try JSONObject(wire: reply)["error"] ?? .null)
+            #expect(error.name == (allowed ? "invalidParams" : "methodNotFound"), "\(name)")
+        }
+    }
+
+    /// What a daemon of its own process answers, asked again until its socket is there.
+    private func json(
+        from daemon: Process, _ method: String, _ params: String, _ sockets: String
+    ) async throws -> JSON {
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(20)
+        while true {
+            let run = try await CommandRun.of(["call", "configd", method, params, "--json"], sockets: sockets)
+            if run.status != 3 { return try JSONReader.read(run.output) }
+            try #require(clock.now < end && daemon.isRunning, "\(run)")
+            try await clock.sleep(for: .milliseconds(20))
+        }
+    }
+
     /// Asks the daemon over its socket, without its work having begun: what it registers it registers when it is made.
     private func compare<Program: DaemonProgram>(_ program: Program.Type) async throws {
         let fixture = try DaemonFixture()
