@@ -12,7 +12,7 @@ import Wire
     private let peer: Peer
     private var isConnected = false
 
-    init(with daemon: DaemonName, _ common: CommonOptions) {
+    init(with daemon: DaemonName, _ common: AskOptions) {
         self.daemon = daemon
         peer = Peer(daemon: daemon.rawValue, path: "\(common.sockets)/\(daemon.rawValue).sock")
     }
@@ -29,7 +29,7 @@ import Wire
 
     /// One question to one daemon, its failure a value: for commands that show what the others say all the same.
     static func answer<Method: RPCMethod>(
-        of daemon: DaemonName, _ common: CommonOptions, to method: Method.Type, _ params: Method.Params
+        of daemon: DaemonName, _ common: AskOptions, to method: Method.Type, _ params: Method.Params
     ) async -> Result<Method.Reply, RPCError> {
         do throws(RPCError) {
             return .success(try await Conversation(with: daemon, common).ask(Method.self, params))

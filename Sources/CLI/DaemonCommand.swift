@@ -4,7 +4,7 @@ import Wire
 
 /// A command that asks daemons: what it shows goes to standard output, why it could not to standard error.
 protocol DaemonCommand: AsyncParsableCommand {
-    var common: CommonOptions { get }
+    var common: AskOptions { get }
     /// Asks, shows and says how it ended. An `RPCError` thrown is reported for it.
     func answer(on screen: Screen) async throws -> Outcome
 }

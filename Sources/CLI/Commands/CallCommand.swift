@@ -17,7 +17,7 @@ struct CallCommand: DaemonCommand {
     var parameters = "{}"
     @Option(help: ArgumentHelp("How long the answer may take.", valueName: "duration"))
     var deadline = LengthArgument(milliseconds: Request.standardDeadlineMs)
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func validate() throws {
         if parameters != "-" { _ = try Self.object(parameters) }

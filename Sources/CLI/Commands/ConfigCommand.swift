@@ -36,7 +36,7 @@ struct ConfigCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
         @Argument(help: "Only this key.")
         var key: String?
-        @OptionGroup var common: CommonOptions
+        @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Get.Params(target: target.target, keys: key.map { [$0] })
@@ -78,7 +78,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var force = false
         @Flag(help: "Say what would happen, and write nothing.")
         var dryRun = false
-        @OptionGroup var common: CommonOptions
+        @OptionGroup var common: AskOptions
 
         func validate() throws {
             guard !assignments.isEmpty || !remove.isEmpty else {
@@ -110,7 +110,7 @@ struct ConfigCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
         @Option(name: .shortAndLong, help: "At most this many.")
         var limit: Int64 = 20
-        @OptionGroup var common: CommonOptions
+        @OptionGroup var common: AskOptions
 
         func validate() throws {
             guard (1...Config.History.largestLimit).contains(limit) else {
@@ -151,7 +151,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var reason = ""
         @Flag(help: "Also where somebody gave the file to another owner.")
         var force = false
-        @OptionGroup var common: CommonOptions
+        @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Rollback.Params(
@@ -193,7 +193,7 @@ extension Config.Entries {
 }
 
 extension Config.Outcome {
-    fileprivate func show(on screen: Screen, _ common: CommonOptions) {
+    fileprivate func show(on screen: Screen, _ common: AskOptions) {
         guard !common.json else { return screen.show(json) }
         let changed = keys.isEmpty ? "nothing to change" : keys.joined(separator: ", ")
         let force = dryRun ? "would be" : "is"

@@ -15,7 +15,7 @@ struct HealthCommand: DaemonCommand {
     @OptionGroup var service: ServiceArgument
     @Flag(name: .shortAndLong, help: "No output; exit with 0 or 1 only.")
     var quiet = false
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
         let status: HealthStatus

@@ -10,7 +10,7 @@ struct IncidentsCommand: DaemonCommand {
     @OptionGroup var service: OptionalServiceArgument
     @Option(name: .shortAndLong, help: "At most this many.")
     var limit: Int64 = 20
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func validate() throws {
         guard (1...1000).contains(limit) else { throw ValidationError("--limit takes 1 to 1000") }
@@ -50,7 +50,7 @@ struct IncidentCommand: DaemonCommand {
 
     @Argument(help: "The incident's id, or an alias.")
     var id: String
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
         let record = try await conversation(with: .watchdogd)

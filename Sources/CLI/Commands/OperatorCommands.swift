@@ -16,7 +16,7 @@ struct HoldCommand: DaemonCommand {
         name: .customLong("for"),
         help: ArgumentHelp("End by itself after this long: 30min, 2h, 1d.", valueName: "duration"))
     var length: LengthArgument?
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
         let params = HoldParams(service: service.service, reason: reason, forMs: length?.milliseconds)
@@ -32,7 +32,7 @@ struct ReleaseCommand: DaemonCommand {
     static let configuration = CommandConfiguration(commandName: "release", abstract: "End a hold.")
 
     @OptionGroup var service: ServiceArgument
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
         let reply = try await conversation(with: .watchdogd)
@@ -49,7 +49,7 @@ struct ResetCommand: DaemonCommand {
         abstract: "Refill a service's restart budget and forget its back-off; what waits is tried at once.")
 
     @OptionGroup var service: ServiceArgument
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
         let reply = try await conversation(with: .watchdogd)
@@ -60,7 +60,7 @@ struct ResetCommand: DaemonCommand {
 }
 
 extension OperatorReply {
-    fileprivate func show(on screen: Screen, _ common: CommonOptions, saying what: String) {
+    fileprivate func show(on screen: Screen, _ common: AskOptions, saying what: String) {
         guard !common.json else { return screen.show(json) }
         let told = incident.map { ", incident \($0)" } ?? ""
         screen.show("\(service): \(what) (\(condition.rawValue)\(told))".printable)

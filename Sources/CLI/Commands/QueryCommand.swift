@@ -24,7 +24,7 @@ struct QueryCommand: DaemonCommand {
     var points = false
     @Flag(help: "Draw each series.")
     var plot = false
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     /// Pages that one command fetches: 11,000 points each. Beyond that a longer step is the answer.
     private static let mostPages = 50

@@ -6,7 +6,7 @@ import Wire
 /// `mainstay status SERVICE`: everything about one service, from the three daemons that know of it.
 struct ServiceView: Sendable {
     private let name: String
-    private let common: CommonOptions
+    private let common: AskOptions
 
     private struct Answers: Sendable {
         var health: Result<HealthStatus, RPCError>
@@ -22,7 +22,7 @@ struct ServiceView: Sendable {
         }
     }
 
-    init(_ name: String, _ common: CommonOptions) {
+    init(_ name: String, _ common: AskOptions) {
         self.name = name
         self.common = common
     }

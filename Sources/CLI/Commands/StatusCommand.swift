@@ -12,7 +12,7 @@ struct StatusCommand: DaemonCommand {
         discussion: "Ends with 3 where a daemon is silent, 1 where a service is in trouble or a daemon is stuck.")
 
     @OptionGroup var service: OptionalServiceArgument
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
         if let name = service.service { return try await ServiceView(name, common).answer(on: screen) }
@@ -39,7 +39,7 @@ struct Overview: Sendable {
     var watchdogd: Answer<WatchdogStatus>
 
     /// Asks all four at once, so that several silent ones cost no more than one.
-    static func gathered(_ common: CommonOptions) async -> Overview {
+    static func gathered(_ common: AskOptions) async -> Overview {
         async let configd: Answer<ConfigStatus> = status(of: .configd, common)
         async let metricsd: Answer<MetricsStatus> = status(of: .metricsd, common)
         async let healthd: Answer<HealthdStatus> = status(of: .healthd, common)
@@ -48,7 +48,7 @@ struct Overview: Sendable {
             configd: await configd, metricsd: await metricsd, healthd: await healthd, watchdogd: await watchdogd)
     }
 
-    private static func status<Own: WireObject>(of daemon: DaemonName, _ common: CommonOptions) async -> Answer<Own> {
+    private static func status<Own: WireObject>(of daemon: DaemonName, _ common: AskOptions) async -> Answer<Own> {
         await Conversation.answer(of: daemon, common, to: Common.Status<Own>.self, NoFields())
     }
 

@@ -14,7 +14,7 @@ struct WatchCommand: DaemonCommand {
     var event: [String] = []
     @Option(name: .shortAndLong, help: ArgumentHelp("End after this many events.", valueName: "n"))
     var count: Int?
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: AskOptions
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count takes 1 or more") }
@@ -36,7 +36,7 @@ struct WatchCommand: DaemonCommand {
     private var silent: Set<DaemonName> = []
     private var done: CheckedContinuation<Void, Never>?
 
-    init(_ daemons: [DaemonName], events: [String]?, count: Int?, _ common: CommonOptions, _ screen: Screen) {
+    init(_ daemons: [DaemonName], events: [String]?, count: Int?, _ common: AskOptions, _ screen: Screen) {
         self.screen = screen
         isJSON = common.json
         left = count

@@ -1,15 +1,6 @@
 import ArgumentParser
 import Glibc
 
-/// What every command takes.
-struct CommonOptions: ParsableArguments {
-    @Flag(help: "Print the daemons' answers as JSON: one line where the output is no terminal.")
-    var json = false
-
-    @Option(help: ArgumentHelp("The folder of the sockets.", valueName: "dir"), completion: .directory)
-    var sockets: String = getenv("MAINSTAY_SOCKETS").map { String(cString: $0) } ?? "/run/mainstay"
-}
-
 /// A service by its name, which the shell can complete.
 struct ServiceArgument: ParsableArguments {
     @Argument(help: "The service by its name in the settings.", completion: .custom { _, _, _ in ServiceNames.known() })
