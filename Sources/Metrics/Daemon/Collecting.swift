@@ -35,12 +35,15 @@ import Wire
     private let detail: Worker<DetailReader>
     private let devices: Worker<DeviceReader>
     private let mounts: Worker<FilesystemReader>
+    private let parsers: Worker<[String: ScrapeParser]>
     private var sources: [String: Source] = [:]
     private var deadlines: [String: Duration] = [:]
     /// Collectors whose next round must bring its table.
     private var tables: Set<String> = []
     /// The generation of each peer's table that the head has.
     private var generations: [String: Int64] = [:]
+    /// Rounds in which a peer gave nothing, since it last answered.
+    private var silentRounds: [String: Int] = [:]
     private var units: [WatchedUnit] = []
     private var board = PushBoard()
     private var interval: Duration = .seconds(1)
@@ -48,6 +51,8 @@ import Wire
 
     /// How often new sockets are looked for.
     private static let searchInterval: Duration = .seconds(5)
+    /// Rounds until a silent peer is asked more seldom: once in so many.
+    private static let patience = 10
     /// How long a peer's answer, or a thread's round, may take at an interval of a second.
     private static let deadline: Duration = .milliseconds(500)
 
@@ -58,6 +63,7 @@ import Wire
         detail = context.worker(name: "detail") { DetailReader() }
         devices = context.worker(name: "devices") { DeviceReader() }
         mounts = context.worker(name: "mounts") { FilesystemReader() }
+        parsers = context.worker(name: "scrape") { [:] }
     }
 
     // MARK: Which collectors there are
@@ -99,7 +105,8 @@ import Wire
         plan("detail", .process, .detail, every: own.detailInterval, within: min(own.detailInterval, .seconds(10)))
         for service in settings.services {
             guard let scrape = service.metrics else { continue }
-            let scraper = Scraper(service: service.name, endpoint: scrape.scrape, timeout: scrape.timeout, context)
+            let scraper = Scraper(
+                service: service.name, endpoint: scrape.scrape, timeout: scrape.timeout, parsers: parsers)
             // The collector's own deadline comes after the scraper's, so that the reason is the scraper's.
             plan(
                 "scrape:\(service.name)", .application, .scrape(scraper), every: scrape.interval,
@@ -181,12 +188,14 @@ import Wire
 
     private enum CollectingError: Error, CustomStringConvertible {
         case noSource
+        case silent
         case refused(RPCError)
         case notANumber(String)
 
         var description: String {
             switch self {
             case .noSource: "nothing measures it any more"
+            case .silent: "still silent"
             case .refused(let error): error.message
             case .notANumber(let text): "a figure is no number: \(text.prefix(50))"
             }
@@ -230,10 +239,20 @@ import Wire
     private func generation(_ name: String, _ withTable: Bool) -> Int64 { withTable ? 0 : generations[name] ?? 0 }
 
     private func ask(_ peer: Peer, _ name: String, _ round: UInt64, _ deadline: Duration, known: Int64) {
+        let silent = silentRounds[name, default: 0]
+        guard peer.answers || silent < Self.patience || silent % Self.patience == 0 else {
+            // A stopped peer reads nothing: calls that pile up in its socket would be memory of ours.
+            silentRounds[name] = silent + 1
+            peer.connectOnce { _ in }
+            return finish(name, round, .failure(CollectingError.silent))
+        }
         peer.call(Common.Metrics.self, .init(generation: known), deadline: deadline) { [weak self] result in
             switch result {
-            case .success(let reply): self?.take(reply, of: name, peer.daemon, round)
+            case .success(let reply):
+                self?.silentRounds[name] = nil
+                self?.take(reply, of: name, peer.daemon, round)
             case .failure(let error):
+                self?.silentRounds[name, default: 0] += 1
                 // Not connected, or no more: the next attempt finds a connection, if there is one to be had.
                 peer.connectOnce { _ in }
                 self?.finish(name, round, .failure(CollectingError.refused(error)))

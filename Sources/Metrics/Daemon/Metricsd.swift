@@ -266,9 +266,10 @@ import Wire
             return queries.run(plan, machine, responder)
         }
         handle { machine, now in machine.flushAsked(now: now) }
-        let isPatient = Patience(for: .milliseconds(250))
+        let patience = Patience(for: .milliseconds(250))
+        if machine.isFlushing { Loop.after(.milliseconds(251)) { [weak self] in self?.wake() } }
         wait { [unowned self] in
-            guard !machine.isFlushing || isPatient.isOver else { return false }
+            guard !machine.isFlushing || patience.isOver else { return false }
             queries.run(plan, machine, responder)
             return true
         }

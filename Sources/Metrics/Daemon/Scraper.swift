@@ -34,27 +34,31 @@ import Time
     private let service: String
     private let endpoint: HTTPEndpoint
     private let timeout: Duration
-    private let parser: Worker<ScrapeParser>
-    private var isUnderWay = false
+    private let parsers: Worker<[String: ScrapeParser]>
 
-    init(service: String, endpoint: HTTPEndpoint, timeout: Duration, _ context: DaemonContext) {
+    /// - Parameter parsers: the thread on which pages are read; it keeps a parser for each service.
+    init(service: String, endpoint: HTTPEndpoint, timeout: Duration, parsers: Worker<[String: ScrapeParser]>) {
         self.service = service
         self.endpoint = endpoint
         self.timeout = timeout
-        let address = "\(endpoint.address)"
-        parser = Worker(name: "scrape") { ScrapeParser(service: service, instance: address) }
+        self.parsers = parsers
     }
 
     /// Scrapes once; `done` runs once, at the latest at the timeout.
     func scrape(withTable: Bool, _ done: @escaping @Loop (Result<Collection, any Error>) -> Void) {
-        let parser = parser
+        let parsers = parsers
+        let service = service
+        let instance = "\(endpoint.address)"
         let timeout = timeout
         let once = Once { result in
             switch result {
             case .failure(let error): done(.failure(error))
             case .success(let body):
-                parser.submit(deadline: timeout) { parser in
-                    try parser.parse(body, withTable: withTable)
+                parsers.submit(deadline: timeout) { parsers in
+                    let known = parsers[service].flatMap { $0.instance == instance ? $0 : nil }
+                    let parser = known ?? ScrapeParser(service: service, instance: instance)
+                    parsers[service] = parser
+                    return try parser.parse(body, withTable: withTable)
                 } then: {
                     done($0)
                 }
@@ -168,10 +172,12 @@ private final class ScrapeHandler: ChannelInboundHandler, Sendable {
 
 /// Turns scraped text into rounds. Labels that the service gives and that are ours get the prefix `exported_`, as in Prometheus.
 final class ScrapeParser {
+    let instance: String
     private let own: [Label]
     private var round = RoundBuilder()
 
     init(service: String, instance: String) {
+        self.instance = instance
         own = [Label("instance", instance), Label("job", service), Label("service", service)]
     }
 
