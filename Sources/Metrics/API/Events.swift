@@ -13,6 +13,7 @@ package enum MetricsEvents {
     /// Series were refused because a limit is reached.
     package static let seriesRefused = "seriesRefused"
 
+    /// The names of all events, as `subscribe` takes them.
     package static let all = [collectorFailed, collectorRecovered, storeFailed, storeRecovered, seriesRefused]
 }
 

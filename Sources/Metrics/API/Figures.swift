@@ -213,6 +213,7 @@ package struct CollectorFailure: WireObject {
 
 /// How a collector is doing.
 package struct CollectorState: WireObject {
+    /// How its rounds go.
     package enum Condition: String, WireValue, CaseIterable {
         /// Not measured yet.
         case starting

@@ -39,6 +39,7 @@ package enum BlockFormat {
     /// No block is made longer than this; a larger count in a record means damage.
     package static let mostTicks = 65_536
 
+    /// A chunk as the store's record of it.
     package static func bytes(of chunk: Chunk) -> [UInt8] {
         var writer = ByteWriter()
         writer.write(encoding)
@@ -58,6 +59,7 @@ package enum BlockFormat {
         return Chunk(series: series, start: start, count: count, bits: Bits(bytes: record, from: reader.position))
     }
 
+    /// A block's times as the store's record of them.
     package static func bytes(of times: [Int64]) -> [UInt8] {
         var writer = ByteWriter()
         writer.write(encoding)
@@ -66,6 +68,7 @@ package enum BlockFormat {
         return Checksum.sealed(writer.bytes)
     }
 
+    /// The times in a record of the store; nil if it is damaged or of an encoding that this version does not know.
     package static func times(in record: [UInt8]) -> [Int64]? {
         guard Checksum.holds(record) else { return nil }
         var reader = ByteReader(record, from: 4)

@@ -37,12 +37,14 @@ package struct ByteReader: Sendable {
 
     package var isAtEnd: Bool { position >= bytes.count }
 
+    /// The next byte; nil at the end.
     package mutating func byte() -> UInt8? {
         guard position < bytes.count else { return nil }
         defer { position += 1 }
         return bytes[position]
     }
 
+    /// The next LEB128 integer; nil where it is cut or longer than 64 bits.
     package mutating func varint() -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
@@ -61,11 +63,13 @@ package struct ByteReader: Sendable {
         return Int(value)
     }
 
+    /// The next zigzag integer; nil where it is cut.
     package mutating func signed() -> Int64? {
         guard let value = varint() else { return nil }
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
+    /// The next text of at most `limit` bytes; nil where it is cut, longer, or not UTF-8.
     package mutating func text(limit: Int) -> String? {
         guard let length = count(limit: limit), position + length <= bytes.count else { return nil }
         defer { position += length }

@@ -26,6 +26,7 @@ package struct CollectorPlan: Hashable, Sendable {
 /// before the round comes back it is *stuck*: nothing is started until the round returns, because what hangs once (a dead
 /// mount) would take a second thread with it; a round that comes back late counts as failed and its values are not used.
 package struct CollectorSchedule: Hashable, Sendable {
+    /// Where a collector stands; what leads from one to the next is told above.
     package enum State: Hashable, Sendable {
         /// Not started, or stopped: every event but `started` is ignored.
         case idle
@@ -94,6 +95,7 @@ package struct CollectorSchedule: Hashable, Sendable {
         return [.cancelTimer(timer)] + begin(now: now, timers: &timers)
     }
 
+    /// A timer that the schedule asked for has fired; an old one does nothing.
     package mutating func timerFired(_ id: TimerID, now: Moment, timers: inout TimerIDs) -> [Action] {
         switch state {
         case .waiting(let timer) where timer == id:

@@ -41,6 +41,7 @@ package struct ChunkView: Hashable, Sendable {
 /// `takeBatch` gave), *committed* (the batch is on disk: it survives a kill and a power cut). Queries see committed values
 /// only, so nothing that was shown is ever lost; while the disk refuses to take anything they see all, and are told so.
 package struct Head: Sendable {
+    /// What the head takes and keeps at most.
     package struct Limits: Hashable, Sendable {
         /// Rounds in a block: at one a second, ten minutes.
         package var blockTicks = 600

@@ -22,6 +22,7 @@ package struct Collection: Hashable, Sendable {
 /// after the same time, with everything in it. One that does not come back makes the store count as failing, but is waited
 /// for: whether it wrote is not known, and the disk is asked nothing twice.
 package struct MetricsMachine: Sendable {
+    /// What the settings decide.
     package struct Settings: Hashable, Sendable {
         package var head = Head.Limits()
         /// From a value's round to the commit that holds it: with the commit's own time under two seconds.
@@ -44,6 +45,7 @@ package struct MetricsMachine: Sendable {
         case seriesRefused(collector: String, count: Int, example: String)
     }
 
+    /// What the daemon carries out.
     package enum Action: Hashable, Sendable {
         case setTimer(TimerID, at: Instant)
         case cancelTimer(TimerID)
@@ -143,6 +145,7 @@ package struct MetricsMachine: Sendable {
 
     // MARK: Rounds
 
+    /// A timer that the machine asked for has fired; an old one does nothing.
     package mutating func timerFired(_ id: TimerID, now: Moment) -> [Action] {
         if id == retentionTimer { return retain(now: now) }
         if let name = owners.removeValue(forKey: id) {
@@ -302,6 +305,7 @@ package struct MetricsMachine: Sendable {
         return [.listBlocks, .setTimer(timer, at: now.instant + settings.retentionInterval)]
     }
 
+    /// The store's blocks were listed: what retention wants gone goes, with the series that no block is left of.
     package mutating func blocksListed(_ blocks: [BlockSummary], now: Moment) -> [Action] {
         let expired = Set(settings.retention.expired(blocks, nowMs: now.wall.milliseconds))
         // Blocks go in the order of their last time, so a series whose last block is among them has no other.

@@ -54,6 +54,7 @@ package struct SeriesKey: Hashable, Sendable {
         value = (value ^ UInt64(UInt(bitPattern: text.utf8Start))) &* 0x9E37_79B9_7F4A_7C15
     }
 
+    /// The key with more bytes of the name.
     @inline(__always)
     package func adding(_ bytes: UnsafeRawBufferPointer) -> SeriesKey {
         var key = self
@@ -61,6 +62,7 @@ package struct SeriesKey: Hashable, Sendable {
         return key
     }
 
+    /// The key with a number of the name.
     @inline(__always)
     package func adding(_ number: UInt64) -> SeriesKey {
         var key = self

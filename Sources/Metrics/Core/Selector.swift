@@ -17,6 +17,7 @@ package struct Matcher: Hashable, Sendable {
         self.value = value
     }
 
+    /// Whether a series with these labels fulfils the condition.
     package func matches(_ labels: Labels) -> Bool {
         switch comparison {
         case .equal: labels.value(of: label) == value
@@ -42,6 +43,7 @@ package struct Selector: Hashable, Sendable {
         self.matchers = matchers
     }
 
+    /// Whether a series with these labels is meant.
     package func matches(_ labels: Labels) -> Bool { matchers.allSatisfy { $0.matches(labels) } }
 
     /// The one metric name that can match, where the selector names one.

@@ -46,6 +46,7 @@ package struct SeriesIndex: Sendable {
     /// Numbers up to `id` were given before, even if their series are gone.
     package mutating func neverReuse(upTo id: SeriesID) { next = max(next, id.value &+ 1) }
 
+    /// A block was closed whose last value of the series is at `lastMs` (ms since 1970) or before.
     package mutating func noteBlock(of id: SeriesID, lastMs: Int64) {
         guard let known = entries[id]?.lastMs else {
             entries[id]?.lastMs = lastMs
@@ -54,6 +55,7 @@ package struct SeriesIndex: Sendable {
         entries[id]?.lastMs = max(known, lastMs)
     }
 
+    /// Forgets a series; its number is not given again.
     package mutating func remove(_ id: SeriesID) {
         guard let entry = entries.removeValue(forKey: id) else { return }
         numbers[entry.labels] = nil

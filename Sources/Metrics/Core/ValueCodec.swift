@@ -1,7 +1,9 @@
 /// The marker that ends a series until its next real value: Prometheus's stale NaN (`value.StaleNaN`, 0x7ff0000000000002),
 /// so that figures handed on to Prometheus mean the same there.
 package enum Staleness {
+    /// Its bit pattern.
     package static let bits: UInt64 = 0x7ff0_0000_0000_0002
+    /// The marker as a value: a signalling NaN, to be compared by its bits only.
     package static var value: Double { Double(bitPattern: bits) }
 }
 

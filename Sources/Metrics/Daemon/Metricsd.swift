@@ -33,6 +33,9 @@ import Wire
     /// How long until a store that could not be opened is tried again.
     private static let retryAfter: Duration = .seconds(2)
 
+    /// Runs metricsd as this process until it is told to stop.
+    package nonisolated static func run() -> Never { StartUp.run(Metricsd.self) }
+
     package init(_ context: DaemonContext, settings: AllSettings) throws {
         self.context = context
         self.settings = settings

@@ -1,4 +1,3 @@
 import MetricsDaemon
-import Runtime
 
-StartUp.run(Metricsd.self)
+Metricsd.run()
