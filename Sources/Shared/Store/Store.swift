@@ -32,10 +32,10 @@ package final class Store {
     package let path: String
     let connection: OpaquePointer
 
-    /// Opens or makes the database at `path`; its folder must be there.
+    /// Opens or makes the database at `path`, whose folder must be there; `:memory:` is one that goes with the store.
     package init(path: String, options: StoreOptions = StoreOptions()) throws(StoreError) {
         self.path = path
-        try Self.create(path, mode: options.mode)
+        if path != ":memory:" { try Self.create(path, mode: options.mode) }
         var handle: OpaquePointer?
         // No mutex: one thread owns the connection.
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
