@@ -17,10 +17,10 @@ enum ConfigJournal {
     static func entry(for version: Version, of id: Keeper.FileID) -> LogEntry {
         let draft = version.draft
         let author = draft.authorUID.map { " by uid \($0)" } ?? ""
-        let reason = draft.reason.isEmpty ? "" : ": \(draft.reason)"
+        let reason = draft.reason.isEmpty ? "" : ": \(oneLine(draft.reason))"
         var fields = fields(of: id)
         fields["MAINSTAY_VERSION"] = String(version.number)
-        let keys = draft.keys.isEmpty ? "no key" : draft.keys.joined(separator: ", ")
+        let keys = phrase(draft.keys)
         let head = "\(id.service): \(id.path) is at version \(version.number)\(author)"
         return switch draft.origin {
         case .baseline:
@@ -38,9 +38,24 @@ enum ConfigJournal {
         }
     }
 
+    /// The first few keys, and how many more.
+    private static func phrase(_ keys: [String]) -> String {
+        let most = 5
+        guard !keys.isEmpty else { return "no key" }
+        let named = keys.prefix(most).map(oneLine).joined(separator: ", ")
+        return keys.count > most ? "\(named) and \(keys.count - most) more" : named
+    }
+
+    /// A text from outside, which must not make lines of its own in a log.
+    private static func oneLine(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+    }
+
     static func entry(refusing error: RPCError, of id: Keeper.FileID, uid: UInt32) -> LogEntry {
         LogEntry(
-            .notice, "\(id.service): a change of \(id.path) by uid \(uid) was refused: \(error.message)",
+            .notice, "\(id.service): a change of \(id.path) by uid \(uid) was refused: \(oneLine(error.message))",
             id: configRefused,
             fields: fields(of: id).merging(["MAINSTAY_ERROR": error.name]) { $1 })
     }
