@@ -94,6 +94,9 @@ import Time
         let value = String(repeating: "x", count: 128 * 1024)
         #expect(refusal("", "K", value) == .valueTooLarge(key: "K", bytes: 131_072))
         #expect(refusal("", "K", String(value.dropLast(3)), readers: ["node-dotenv"]) == nil)
+        let flood = (0...256).map { EnvEditor.Change.set(key: "K\($0)", value: []) }
+        #expect(throws: EditRefusal.tooManyChanges(257, allowed: 256)) { try usual.apply(flood, to: []) }
+        #expect(EnvEditor.changesAllowed(bytes: EnvEditor.largestFileBytes) == 4)
         let full = [UInt8](repeating: 0x23, count: EnvEditor.largestFileBytes + 1)
         #expect(throws: EditRefusal.fileTooLarge(bytes: full.count)) { try usual.apply([], to: full) }
     }

@@ -36,7 +36,7 @@ import Wire
     @Loop private static func refusal<Method: RPCMethod>(
         _ client: TestClient, _ method: Method.Type, _ params: Method.Params
     ) async -> String {
-        do { return "\(try await client.call(method, params))" } catch {
+        do { return "\(try await client.call(method, params, deadline: .seconds(60)))" } catch {
             return (error as? RPCError)?.name ?? "\(error)"
         }
     }
@@ -296,15 +296,54 @@ import Wire
         try fixture.writeService("gateway", Self.service(path))
         let custody = try Custody(folder: "\(fixture.places.state)/configd")
         let kept = try #require(KeptFile.all(try fixture.settings()).first)
-        let hidden = try custody.entries(kept, version: nil, keys: nil, mayAct: false)
+        let hidden = try custody.entries(kept, version: nil, keys: nil, cursor: nil, mayAct: false)
         #expect(hidden.hidden)
         #expect(hidden.version.checksum == nil)
         #expect(hidden.entries.map(\.value) == [nil, nil])
         #expect(hidden.entries[0].fingerprint == hidden.entries[1].fingerprint)
         #expect(try custody.state(kept, mayAct: false).environment == nil)
-        #expect(try custody.entries(kept, version: nil, keys: ["A"], mayAct: true).entries[0].value == .text("secret"))
+        #expect(
+            try custody.entries(kept, version: nil, keys: ["A"], cursor: nil, mayAct: true).entries[0].value
+                == .text("secret"))
         chmod(path, 0o644)
-        #expect(try !custody.entries(kept, version: nil, keys: nil, mayAct: false).hidden)
-        #expect(try custody.entries(kept, version: 1, keys: nil, mayAct: false).hidden, "version 1 was secret")
+        #expect(try !custody.entries(kept, version: nil, keys: nil, cursor: nil, mayAct: false).hidden)
+        #expect(
+            try custody.entries(kept, version: 1, keys: nil, cursor: nil, mayAct: false).hidden, "version 1 was secret")
+    }
+
+    @Test func aLargeFileIsReadInPages() async throws {
+        let value = String(repeating: "v", count: 60_000)
+        let many = (1...10).map { "KEY\($0)=\(value)\n" }.joined()
+        try await Self.withConfigd(file: many) { client, _, _, _ in
+            let limit = Duration.seconds(60)
+            var page = try await client.call(Config.Get.self, .init(target: Self.target), deadline: limit)
+            var keys = page.entries.map(\.key)
+            while let next = page.next {
+                page = try await client.call(
+                    Config.Show.self, .init(target: Self.target, version: 1, cursor: next), deadline: limit)
+                keys += page.entries.map(\.key)
+            }
+            #expect(keys == (1...10).map { "KEY\($0)" })
+            #expect(page.entries.last?.line == 10)
+            #expect(await Self.refusal(client, Config.State.self, Self.target) == "environmentTooLarge")
+            let flood = Config.Set.Params(
+                target: Self.target, values: Dictionary(uniqueKeysWithValues: (0...256).map { ("N\($0)", .text("1")) }))
+            #expect(await Self.refusal(client, Config.Set.self, flood) == "tooManyChanges")
+        }
+    }
+
+    @Test func aDryRunLeavesNothingBehind() throws {
+        let fixture = try DaemonFixture()
+        let path = "\(fixture.root)/.env"
+        try Self.write("A=1\n", path)
+        try fixture.writeService("gateway", Self.service(path))
+        let custody = try Custody(folder: nil)
+        let kept = try #require(KeptFile.all(try fixture.settings()).first)
+        let terms = Custody.Terms(authorUID: 0, reason: "", ifVersion: 1, dryRun: true)
+        let changed = custody.set(Custody.changes(["A": .text("2")], []), terms, kept, announced: nil)
+        #expect(try changed.result.get().keys == ["A"])
+        #expect(try Self.text(path) == "A=1\n")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.places.state).isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: ":memory:"))
     }
 }

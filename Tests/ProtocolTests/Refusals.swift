@@ -65,6 +65,7 @@ extension Socket {
         ConfigErrors.wouldChangeOther(key: "A", reader: "bash", other: "B"),
         ConfigErrors.shrinkRefused(
             keysBefore: 40, keysAfter: 3, bytesBefore: 4000, bytesAfter: 100, limitPercent: 50),
+        ConfigErrors.tooManyChanges(257, limit: 256), ConfigErrors.environmentTooLarge(bytes: 600_000),
         ConfigErrors.fileMissing("/etc/gateway/.env"),
         ConfigErrors.notPlainFile("/etc/gateway/.env", found: "a symbolic link"),
         ConfigErrors.mountPoint("/etc/gateway/.env"), ConfigErrors.noSpace("/etc/gateway/.env"),

@@ -40,7 +40,15 @@ struct ConfigCommand: AsyncParsableCommand {
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Get.Params(target: target.target, keys: key.map { [$0] })
-            let reply = try await conversation(with: .configd).ask(Config.Get.self, params, longest: longestLook)
+            var reply = try await conversation(with: .configd).ask(Config.Get.self, params, longest: longestLook)
+            while let next = reply.next {
+                // Further pages are of the same version, whatever has been changed meanwhile.
+                let params = Config.Show.Params(
+                    target: target.target, version: reply.version.version, cursor: next)
+                let page = try await conversation(with: .configd).ask(Config.Show.self, params, longest: longestLook)
+                reply.entries += page.entries
+                reply.next = page.next
+            }
             if common.json {
                 screen.show(reply.json)
             } else if key == nil {

@@ -130,6 +130,21 @@ package enum ConfigErrors {
             ])
     }
 
+    /// More changes in one call than the file's size allows.
+    package static func tooManyChanges(_ count: Int64, limit: Int64) -> RPCError {
+        RPCError(
+            code: 1019, name: "tooManyChanges",
+            message: "the call makes \(count) changes, this file takes \(limit) at once",
+            remedy: "Make them in several calls", details: ["count": .integer(count), "limit": .integer(limit)])
+    }
+
+    /// The environment does not fit into one reply.
+    package static func environmentTooLarge(bytes: Int64) -> RPCError {
+        RPCError(
+            code: 1020, name: "environmentTooLarge", message: "the file's \(bytes) bytes do not fit into one reply",
+            remedy: "`get` answers in pages", details: ["bytes": .integer(bytes)])
+    }
+
     // MARK: The file or its disk will not do
 
     /// The declared file is not there.

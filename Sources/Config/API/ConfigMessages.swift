@@ -47,7 +47,7 @@ package struct ConfigVersion: WireObject {
     package var authorUID: Int64?
     package var reason: String
     package var sizeBytes: Int64
-    /// The keys whose value differs from the version before, sorted.
+    /// The keys whose value differs from the version before, sorted, at most 500.
     package var keys: [String]
     /// A sum of the content under a key of this host: equal for equal contents, of no use for guessing.
     package var fingerprint: String
@@ -100,7 +100,7 @@ package struct ConfigVersion: WireObject {
 /// One key as the file's first declared reader reads it.
 package struct ConfigEntry: WireObject {
     package var key: String
-    /// Nil where the caller may not see it, or where `expands` is true.
+    /// Nil where the caller may not see it, where `expands` is true, or where it is over 256 KiB.
     package var value: ConfigValue?
     /// As `ConfigVersion.fingerprint`, of the value.
     package var fingerprint: String
@@ -136,6 +136,7 @@ package struct ConfigEntry: WireObject {
 
 /// A finding of `validate`.
 package struct ConfigFinding: WireObject {
+    /// What a finding does to the change.
     package enum Severity: String, WireValue, CaseIterable {
         /// The change would be refused.
         case error

@@ -6,6 +6,18 @@ package import Wire
 
 /// configd's methods.
 package enum Config {
+    /// The longest reason that is kept with a version, in bytes.
+    package static let longestReasonBytes = 1000
+
+    fileprivate static func reason(_ fields: inout Fields) throws(WireError) -> String {
+        let reason: String = try fields.value("reason", or: "")
+        guard reason.utf8.count <= longestReasonBytes else {
+            throw WireError(
+                place: "reason", problem: "expected at most \(longestReasonBytes) bytes, found \(reason.utf8.count)")
+        }
+        return reason
+    }
+
     /// `get`: the keys of a file as it stands now, or of one of its versions.
     package enum Get: RPCMethod {
         package static let name = "get"
@@ -15,20 +27,25 @@ package enum Config {
             package var target: ConfigFile
             /// Only these keys; all where nil.
             package var keys: [String]?
+            /// Where the page before ended, from its `next`.
+            package var cursor: Int64?
 
-            package init(target: ConfigFile, keys: [String]? = nil) {
+            package init(target: ConfigFile, keys: [String]? = nil, cursor: Int64? = nil) {
                 self.target = target
                 self.keys = keys
+                self.cursor = cursor
             }
 
             package init(from fields: inout Fields) throws(WireError) {
                 target = try ConfigFile(from: &fields)
                 keys = try fields.optional("keys")
+                cursor = try fields.optional("cursor")
             }
 
             package func write(to object: inout ObjectWriter) {
                 target.write(to: &object)
                 object.member("keys", keys)
+                object.member("cursor", cursor)
             }
         }
 
@@ -43,20 +60,25 @@ package enum Config {
         package struct Params: WireObject {
             package var target: ConfigFile
             package var version: Int64
+            /// Where the page before ended, from its `next`.
+            package var cursor: Int64?
 
-            package init(target: ConfigFile, version: Int64) {
+            package init(target: ConfigFile, version: Int64, cursor: Int64? = nil) {
                 self.target = target
                 self.version = version
+                self.cursor = cursor
             }
 
             package init(from fields: inout Fields) throws(WireError) {
                 target = try ConfigFile(from: &fields)
                 version = try fields.value("version")
+                cursor = try fields.optional("cursor")
             }
 
             package func write(to object: inout ObjectWriter) {
                 target.write(to: &object)
                 object.member("version", version)
+                object.member("cursor", cursor)
             }
         }
 
@@ -72,13 +94,19 @@ package enum Config {
         package var entries: [ConfigEntry]
         /// True where the file is not world-readable and the caller may not see its values.
         package var hidden: Bool
+        /// The cursor of the next page; nil at the end. A page holds what fits into half a frame.
+        package var next: Int64?
 
-        package init(service: String, file: String, version: ConfigVersion, entries: [ConfigEntry], hidden: Bool) {
+        package init(
+            service: String, file: String, version: ConfigVersion, entries: [ConfigEntry], hidden: Bool,
+            next: Int64? = nil
+        ) {
             self.service = service
             self.file = file
             self.version = version
             self.entries = entries
             self.hidden = hidden
+            self.next = next
         }
 
         package init(from fields: inout Fields) throws(WireError) {
@@ -87,6 +115,7 @@ package enum Config {
             version = try fields.value("version")
             entries = try fields.value("entries")
             hidden = try fields.value("hidden")
+            next = try fields.optional("next")
         }
 
         package func write(to object: inout ObjectWriter) {
@@ -95,6 +124,7 @@ package enum Config {
             object.member("version", version)
             object.member("entries", entries)
             object.member("hidden", hidden)
+            object.member("next", next)
         }
     }
 
@@ -110,6 +140,7 @@ package enum Config {
             package var remove: [String]
             /// Only if this is the version in force: compare and swap.
             package var ifVersion: Int64?
+            /// For the history and the journal; at most 1,000 bytes.
             package var reason: String
             /// Also where much of the file goes with it.
             package var force: Bool
@@ -134,7 +165,7 @@ package enum Config {
                 values = try fields.value("values", or: [:])
                 remove = try fields.value("remove", or: [])
                 ifVersion = try fields.optional("ifVersion")
-                reason = try fields.value("reason", or: "")
+                reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
             }
@@ -161,7 +192,7 @@ package enum Config {
         package var version: Int64
         /// The one before, where this call made a new one.
         package var previous: Int64?
-        /// The keys that changed, sorted; empty where the file already said all of it.
+        /// The keys that changed, sorted, at most 500; empty where the file already said all of it.
         package var keys: [String]
         package var dryRun: Bool
 
@@ -227,26 +258,32 @@ package enum Config {
         package struct Reply: WireObject {
             /// No finding is an error.
             package var valid: Bool
+            /// At most 1,000, the errors first.
             package var findings: [ConfigFinding]
             /// The readers that were asked.
             package var readers: [String]
+            /// Those of them whose own parser our tests cannot run, so that their model rests on their source alone.
+            package var modelled: [String]
 
-            package init(valid: Bool, findings: [ConfigFinding], readers: [String]) {
+            package init(valid: Bool, findings: [ConfigFinding], readers: [String], modelled: [String] = []) {
                 self.valid = valid
                 self.findings = findings
                 self.readers = readers
+                self.modelled = modelled
             }
 
             package init(from fields: inout Fields) throws(WireError) {
                 valid = try fields.value("valid")
                 findings = try fields.value("findings")
                 readers = try fields.value("readers")
+                modelled = try fields.value("modelled", or: [])
             }
 
             package func write(to object: inout ObjectWriter) {
                 object.member("valid", valid)
                 object.member("findings", findings)
                 object.member("readers", readers)
+                object.member("modelled", modelled)
             }
         }
     }
@@ -327,6 +364,7 @@ package enum Config {
             /// The version to bring back; the one before the one in force where nil.
             package var version: Int64?
             package var ifVersion: Int64?
+            /// For the history and the journal; at most 1,000 bytes.
             package var reason: String
             /// Also where somebody gave the file to another owner.
             package var force: Bool
@@ -346,7 +384,7 @@ package enum Config {
                 target = try ConfigFile(from: &fields)
                 version = try fields.optional("version")
                 ifVersion = try fields.optional("ifVersion")
-                reason = try fields.value("reason", or: "")
+                reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
             }
 

@@ -19,6 +19,7 @@ package struct ConfigStatus: WireObject {
 
 /// One file as configd last saw it.
 package struct ConfigFileStatus: WireObject {
+    /// What the last look found.
     package enum Condition: String, WireValue, CaseIterable {
         /// Not looked at since the start.
         case unknown

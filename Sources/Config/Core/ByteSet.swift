@@ -13,14 +13,17 @@ package struct ByteSet: Hashable, Sendable, ExpressibleByStringLiteral {
         for byte in range { insert(byte) }
     }
 
+    /// Adds a byte, which may be there already.
     package mutating func insert(_ byte: UInt8) {
         words[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
     }
 
+    /// Whether the byte is one of these.
     package func contains(_ byte: UInt8) -> Bool {
         words[Int(byte >> 6)] & (1 << UInt64(byte & 63)) != 0
     }
 
+    /// The bytes of either set.
     package func union(_ other: ByteSet) -> ByteSet {
         var both = self
         both.words |= other.words
@@ -37,6 +40,7 @@ package struct ByteSet: Hashable, Sendable, ExpressibleByStringLiteral {
     /// `A`-`Z`, `a`-`z`, `0`-`9` and `_`: what a shell takes as a name, but for a leading digit.
     package static let wordBytes: ByteSet = ByteSet(0x30...0x39).union(ByteSet(0x41...0x5A)).union(ByteSet(0x61...0x7A))
         .union("_")
+    /// `0`-`9`: no name may begin with one.
     package static let digits = ByteSet(0x30...0x39)
 }
 

@@ -11,6 +11,7 @@
 /// it from what the disk then shows. No step is tried twice: after a failed fsync the kernel marks the page clean, so a
 /// second try would lie (FACTS §3).
 package struct Commit: Hashable, Sendable {
+    /// What is to be done next; `succeeded` or `failed` tells of its end.
     package enum Action: Hashable, Sendable {
         /// Record the version with its content as an intent, durably.
         case recordIntent(Intent)
@@ -28,6 +29,7 @@ package struct Commit: Hashable, Sendable {
         case end(Outcome)
     }
 
+    /// How a commit ended.
     package enum Outcome: Hashable, Sendable {
         /// The file and its version are durable.
         case applied(Version)
@@ -125,6 +127,7 @@ package struct Commit: Hashable, Sendable {
 
 /// Why a step on the disk failed.
 package struct StepFailure: Error, Hashable, Sendable {
+    /// What stood in the way, by what an operator can do about it.
     package enum Cause: Hashable, Sendable {
         case missing
         /// In words: "a symbolic link", "a file with 2 names".

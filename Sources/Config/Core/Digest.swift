@@ -63,46 +63,51 @@ package struct SHA256: Sendable {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
+    /// Fewer than 64 bytes that wait for more.
     private var pending: [UInt8] = []
     private var lengthBytes: UInt64 = 0
     private var schedule = [UInt32](repeating: 0, count: 64)
 
     package init() {}
 
+    /// Takes more of the content, in any pieces.
     package mutating func update(_ content: some Collection<UInt8>) {
         lengthBytes += UInt64(content.count)
-        for byte in content {
-            pending.append(byte)
-            if pending.count == 64 {
-                compress()
-                pending.removeAll(keepingCapacity: true)
-            }
+        if pending.isEmpty, let array = content as? [UInt8] {
+            let whole = array.count / 64 * 64
+            for start in stride(from: 0, to: whole, by: 64) { compress(array, from: start) }
+            pending = Array(array[whole...])
+            return
+        }
+        for byte in content { take(byte) }
+    }
+
+    private mutating func take(_ byte: UInt8) {
+        pending.append(byte)
+        if pending.count == 64 {
+            compress(pending, from: 0)
+            pending.removeAll(keepingCapacity: true)
         }
     }
 
+    /// The sum of all that was taken; nothing more may be.
     package mutating func finish() -> Digest {
         let lengthBits = lengthBytes &* 8
-        pending.append(0x80)
-        if pending.count > 56 {
-            pending += [UInt8](repeating: 0, count: 64 - pending.count)
-            compress()
-            pending.removeAll(keepingCapacity: true)
-        }
-        pending += [UInt8](repeating: 0, count: 56 - pending.count)
+        take(0x80)
+        while pending.count != 56 { take(0) }
         for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            pending.append(UInt8(truncatingIfNeeded: lengthBits >> shift))
+            take(UInt8(truncatingIfNeeded: lengthBits >> shift))
         }
-        compress()
         return Digest(words: state)
     }
 
-    /// FIPS 180-4, section 6.2.2, on the 64 bytes pending.
-    private mutating func compress() {
+    /// FIPS 180-4, section 6.2.2, on the 64 bytes from `start`.
+    private mutating func compress(_ block: [UInt8], from start: Int) {
         for index in 0..<16 {
-            let at = index * 4
+            let at = start + index * 4
             schedule[index] =
-                UInt32(pending[at]) << 24 | UInt32(pending[at + 1]) << 16 | UInt32(pending[at + 2]) << 8
-                | UInt32(pending[at + 3])
+                UInt32(block[at]) << 24 | UInt32(block[at + 1]) << 16 | UInt32(block[at + 2]) << 8
+                | UInt32(block[at + 3])
         }
         for index in 16..<64 {
             let early = schedule[index - 15]

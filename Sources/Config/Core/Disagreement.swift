@@ -17,20 +17,32 @@ package struct Disagreement: Hashable, Sendable {
         self.difference = difference
     }
 
-    /// Every disagreement in `file`, by key.
-    package static func all(in file: [UInt8], editor: EnvEditor) -> [Disagreement] {
+    /// The disagreements in `file` in its own order, at most `limit`.
+    package static func all(in file: [UInt8], editor: EnvEditor, limit: Int = 1000) -> [Disagreement] {
         let readings = editor.readings(of: file)
         let effective = readings.map(\.effective)
-        let keys = Set(effective.flatMap(\.keys)).sorted()
-        return keys.compactMap { key in
-            guard let witness = effective.firstIndex(where: { $0[key] != nil }),
-                let other = effective.firstIndex(where: { $0[key] != effective[witness][key] }),
-                let binding = readings[witness].binding(of: key)
-            else { return nil }
-            return Disagreement(
-                key: key, line: EnvEditor.line(of: binding.statement.lowerBound, in: file),
-                reader: editor.readers[other].name, than: editor.readers[witness].name,
-                difference: difference(effective[other][key]))
+        var found: [(offset: Int, Disagreement)] = []
+        var told: Set<String> = []
+        for (witness, reading) in readings.enumerated() {
+            for binding in reading.bindings.reversed() where !told.contains(binding.key) {
+                let key = binding.key
+                told.insert(key)
+                guard let other = effective.firstIndex(where: { $0[key] != effective[witness][key] }) else { continue }
+                let disagreement = Disagreement(
+                    key: key, line: 0, reader: editor.readers[other].name, than: editor.readers[witness].name,
+                    difference: difference(effective[other][key]))
+                found.append((binding.statement.lowerBound, disagreement))
+            }
+        }
+        found.sort { $0.offset < $1.offset }
+        var line = 1
+        var counted = 0
+        return found.prefix(limit).map { offset, disagreement in
+            line += file[counted..<offset].count { $0 == Byte.newline }
+            counted = offset
+            var placed = disagreement
+            placed.line = line
+            return placed
         }
     }
 

@@ -3,6 +3,7 @@
 /// The pieces follow one reader's grammar, and what that reader does not understand is kept as it stands, so
 /// `EnvDocument(bytes, …).rendered == bytes` for any bytes whatever.
 package struct EnvDocument: Hashable, Sendable {
+    /// A stretch of the file.
     package enum Piece: Hashable, Sendable {
         /// Comments, blank lines, line ends, and whatever the reader makes nothing of.
         case gap([UInt8])

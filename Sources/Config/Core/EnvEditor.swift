@@ -6,6 +6,7 @@
 /// order until all agree. If nothing agrees the change is refused with the reader that stands in the way and what it
 /// would have read.
 package struct EnvEditor: Sendable {
+    /// One change of one key; a value is any bytes but zero.
     package enum Change: Hashable, Sendable {
         case set(key: String, value: [UInt8])
         case remove(key: String)
@@ -24,6 +25,15 @@ package struct EnvEditor: Sendable {
     package static let largestFileBytes = 16 * 1024 * 1024
     /// The longest key.
     package static let longestKeyBytes = 256
+    /// The most changes of one call.
+    package static let mostChanges = 256
+    /// Every change has every reader read the file anew: so many bytes a reader, and no more, in one call.
+    private static let mostBytesRead = 64 << 20
+
+    /// The most changes that one call may make of a file of `bytes`.
+    package static func changesAllowed(bytes: Int) -> Int {
+        min(mostChanges, max(1, mostBytesRead / max(1, bytes)))
+    }
 
     /// Who reads the file; not empty.
     package let readers: [Dialect]
@@ -41,6 +51,8 @@ package struct EnvEditor: Sendable {
     /// `file` after `changes`, all or none.
     package func apply(_ changes: [Change], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
         guard file.count <= Self.largestFileBytes else { throw .fileTooLarge(bytes: file.count) }
+        let allowed = Self.changesAllowed(bytes: file.count)
+        guard changes.count <= allowed else { throw .tooManyChanges(changes.count, allowed: allowed) }
         var state = State(bytes: file, readings: readings(of: file))
         for (reader, reading) in zip(readers, state.readings) {
             if let failure = reading.failure {
@@ -228,6 +240,7 @@ package enum EditRefusal: Error, Hashable, Sendable {
     case unknownKey(key: String)
     case valueTooLarge(key: String, bytes: Int)
     case fileTooLarge(bytes: Int)
+    case tooManyChanges(Int, allowed: Int)
     /// No environment variable can hold a zero byte.
     case zeroByte(key: String)
     /// A reader refuses the file as it stands already.

@@ -18,6 +18,7 @@ package struct Keeper: Hashable, Sendable {
         }
     }
 
+    /// What the last look or change found.
     package enum Condition: Hashable, Sendable {
         case unknown
         case whole(Version)
@@ -25,6 +26,7 @@ package struct Keeper: Hashable, Sendable {
         case troubled(StepFailure)
     }
 
+    /// What the daemon is to do.
     package enum Action: Hashable, Sendable {
         /// Have the store thread look at the file and put right what it finds.
         case look(FileID)
@@ -62,6 +64,7 @@ package struct Keeper: Hashable, Sendable {
         return dueLooks(now)
     }
 
+    /// The daemon's own tick: looks that are due begin.
     package mutating func ticked(now: Instant) -> [Action] {
         handled += 1
         return dueLooks(now)

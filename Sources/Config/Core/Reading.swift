@@ -16,6 +16,7 @@ package struct Reading: Hashable, Sendable {
         package var raw: Range<Int>
     }
 
+    /// What a reader takes for a key's value.
     package enum Value: Hashable, Sendable {
         /// These bytes.
         case text([UInt8])
@@ -23,6 +24,7 @@ package struct Reading: Hashable, Sendable {
         case depends([UInt8])
     }
 
+    /// Where and why a reader gives up on the file.
     package struct Failure: Hashable, Sendable {
         /// Where in the file.
         package var offset: Int

@@ -19,6 +19,7 @@ package enum Recovery {
         }
     }
 
+    /// One thing to put right.
     package enum Step: Hashable, Sendable {
         /// Make durable what may be only seen: a rename that a power cut could still take back.
         case syncDirectory

@@ -3,6 +3,7 @@
 package enum ShrinkGuard {
     /// One short value in a small file is no loss worth a question: so many keys or bytes must be gone besides.
     package static let smallestKeysGone = 2
+    /// Fewer bytes are no loss either.
     package static let smallestBytesGone = 256
 
     /// What a change would lose.

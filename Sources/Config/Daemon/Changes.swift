@@ -44,8 +44,7 @@ extension Custody {
     }
 
     private func seen(_ kept: KeptFile, _ sight: Sight, announced: Int64?) throws(StepFailure) -> Seen {
-        let news =
-            try announced.map { number throws(StepFailure) in try versions(of: kept, after: number) } ?? sight.made
+        let news = try news(kept, sight.made, announced: announced, newest: sight.head)
         guard sight.content != nil, let head = sight.head else {
             return Seen(condition: .missing(sight.head), versions: news, cleared: sight.cleared)
         }
@@ -58,6 +57,12 @@ extension Custody {
     ) throws(StepFailure) -> [Version] {
         guard let announced, let newest, newest.number != announced + Int64(made.count) else { return made }
         return try versions(of: kept, after: announced)
+    }
+
+    /// In the keys' order, so that the same request makes the same file.
+    static func changes(_ values: [String: ConfigValue], _ remove: [String]) -> [EnvEditor.Change] {
+        values.sorted { $0.key < $1.key }.map { .set(key: $0.key, value: $0.value.content) }
+            + remove.map { .remove(key: $0) }
     }
 
     /// `set`.
@@ -107,7 +112,8 @@ extension Custody {
             case .success(let outcome): return ended(.success(outcome), sight, kept, announced)
             case .failure(.refused(let error)): return ended(.failure(error), sight, kept, announced)
             case .failure(.doubtful(let failure)):
-                let error = ConfigErrors.durabilityUnknown(kept.id.path, why: "\(failure.cause)")
+                let error = ConfigErrors.durabilityUnknown(
+                    kept.id.path, why: Refusals.error(failure, path: kept.id.path).message)
                 return Changed(result: .failure(error), seen: seen(kept, announced: announced))
             case .failure(.step(let failure)):
                 if failure.cause == .changedMeanwhile, attempt < Self.attempts { continue }
@@ -195,6 +201,10 @@ extension Custody {
         let sight = try answering(kept) { () throws(StepFailure) in try look(kept) }
         guard var content = sight.content else { throw ConfigErrors.fileMissing(kept.id.path) }
         var findings: [ConfigFinding] = []
+        let allowed = EnvEditor.changesAllowed(bytes: content.count)
+        guard changes.count <= allowed else {
+            throw ConfigErrors.tooManyChanges(Int64(changes.count), limit: Int64(allowed))
+        }
         for change in changes {
             // One by one, so that each refusal is told and not the first alone.
             do throws(EditRefusal) { content = try kept.editor.apply([change], to: content) } catch {
@@ -212,7 +222,8 @@ extension Custody {
         findings += Disagreement.all(in: content, editor: kept.editor).map(Self.finding)
         return Config.Validate.Reply(
             valid: !findings.contains { $0.severity == .error }, findings: findings,
-            readers: kept.editor.readers.map(\.name))
+            readers: kept.editor.readers.map(\.name),
+            modelled: kept.editor.readers.filter(\.isModelled).map(\.name))
     }
 
     private static func finding(_ disagreement: Disagreement) -> ConfigFinding {

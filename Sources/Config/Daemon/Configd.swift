@@ -9,6 +9,9 @@ import Wire
 @Loop package final class Configd: DaemonProgram {
     package nonisolated static let name = "configd"
 
+    /// Runs configd as this process.
+    package nonisolated static func run() -> Never { StartUp.run(Configd.self) }
+
     private let context: DaemonContext
     private let store: Worker<Custody>
     private var files: [KeptFile]
@@ -24,7 +27,8 @@ import Wire
         self.context = context
         files = KeptFile.all(settings)
         services = Set(settings.services.map(\.name))
-        let folder = context.places.state
+        // A dry run keeps its versions in memory: it changes nothing that outlives it.
+        let folder = context.isDryRun ? nil : context.places.state
         store = context.worker(name: "store") { try Custody(folder: folder) }
         registerReading()
         registerChanging()
@@ -140,13 +144,15 @@ import Wire
         server.onLater(Config.Get.self) { [unowned self] params, caller, responder throws(RPCError) in
             let file = try file(params.target)
             ask(responder) { custody throws(RPCError) in
-                try custody.entries(file, version: nil, keys: params.keys, mayAct: caller.mayAct)
+                try custody.entries(
+                    file, version: nil, keys: params.keys, cursor: params.cursor, mayAct: caller.mayAct)
             }
         }
         server.onLater(Config.Show.self) { [unowned self] params, caller, responder throws(RPCError) in
             let file = try file(params.target)
             ask(responder) { custody throws(RPCError) in
-                try custody.entries(file, version: params.version, keys: nil, mayAct: caller.mayAct)
+                try custody.entries(
+                    file, version: params.version, keys: nil, cursor: params.cursor, mayAct: caller.mayAct)
             }
         }
         server.onLater(Config.History.self) { [unowned self] params, caller, responder throws(RPCError) in
@@ -172,7 +178,7 @@ import Wire
         _ params: Config.Validate.Params, _ responder: Responder<Config.Validate.Reply>
     ) throws(RPCError) {
         let file = try file(params.target)
-        let changes = Self.changes(params.values, params.remove)
+        let changes = Custody.changes(params.values, params.remove)
         ask(responder) { custody throws(RPCError) in try custody.validate(changes, file) }
     }
 
@@ -202,16 +208,10 @@ import Wire
         let terms = Custody.Terms(
             authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, force: params.force,
             dryRun: params.dryRun || context.isDryRun)
-        let changes = Self.changes(params.values, params.remove)
+        let changes = Custody.changes(params.values, params.remove)
         change(try file(params.target), caller, responder) { custody, file, announced in
             custody.set(changes, terms, file, announced: announced)
         }
-    }
-
-    /// In the keys' order, so that the same request makes the same file.
-    private static func changes(_ values: [String: ConfigValue], _ remove: [String]) -> [EnvEditor.Change] {
-        values.sorted { $0.key < $1.key }.map { .set(key: $0.key, value: $0.value.content) }
-            + remove.map { .remove(key: $0) }
     }
 
     /// The file that a call means.

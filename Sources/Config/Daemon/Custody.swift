@@ -10,8 +10,12 @@ import Time
 final class Custody {
     private let versions: VersionStore
 
-    /// `folder` is configd's own; it is made where it is not there.
-    init(folder: String) throws(StepFailure) {
+    /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory.
+    init(folder: String?) throws(StepFailure) {
+        guard let folder else {
+            versions = try VersionStore(folder: nil)
+            return
+        }
         guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
             let why = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
             throw StepFailure(
@@ -96,12 +100,16 @@ final class Custody {
         sight.made.append(version)
     }
 
-    /// The keys whose value differs to the first reader, sorted.
+    /// So many changed keys are noted with a version, and no more.
+    private static let mostKeysNoted = 500
+
+    /// The keys whose value differs to the first reader, sorted; the first 500 where there are more.
     static func changedKeys(from old: [UInt8], to new: [UInt8], _ editor: EnvEditor) -> [String] {
         guard let reader = editor.readers.first else { return [] }
         let before = DialectReader.read(old, as: reader).effective
         let after = DialectReader.read(new, as: reader).effective
-        return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted()
+        let changed = Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }
+        return Array(changed.sorted().prefix(mostKeysNoted))
     }
 
     // MARK: Writing
@@ -148,10 +156,19 @@ final class Custody {
     private func ledger<Value>(
         _ step: String, _ body: () throws(StoreError) -> Value
     ) throws(StepFailure) -> Value {
-        do throws(StoreError) { return try body() } catch {
+        let value: Value
+        versions.hasDamage = false
+        do throws(StoreError) { value = try body() } catch {
             versions.note(error)
             throw VersionStore.failure(error, step: step)
         }
+        guard !versions.hasDamage else {
+            throw StepFailure(
+                .versions(
+                    "a record of a version is damaged", remedy: "Restore versions.db from a backup, or move it away"),
+                step: step)
+        }
+        return value
     }
 
     // MARK: The ledger

@@ -12,6 +12,8 @@ enum Refusals {
             ConfigErrors.valueTooLarge(key, bytes: Int64(bytes), limit: Int64(EnvEditor.largestEntryBytes))
         case .fileTooLarge(let bytes):
             ConfigErrors.fileTooLarge(bytes: Int64(bytes), limit: Int64(EnvEditor.largestFileBytes))
+        case .tooManyChanges(let count, let allowed):
+            ConfigErrors.tooManyChanges(Int64(count), limit: Int64(allowed))
         case .zeroByte(let key): ConfigErrors.zeroByte(key)
         case .unreadable(let reader, let line, let reason):
             ConfigErrors.unreadable(reader: reader, line: Int64(line), reason: reason)

@@ -6,36 +6,48 @@ import Wire
 /// What readers of a file and its versions are answered, on the store thread. Who may not act sees the values of a
 /// world-readable file only; fingerprints stand for the rest.
 extension Custody {
-    /// `get`, and `show` where `number` names a version.
+    /// What one reply holds at most: half a frame leaves room for what JSON adds to it.
+    private static let pageBytes = 512 << 10
+    /// A larger value is not shown at all.
+    private static let largestShownBytes = 256 << 10
+
+    /// `get`, and `show` where `number` names a version: a page from the assignment `cursor` on.
     func entries(
-        _ kept: KeptFile, version number: Int64?, keys: [String]?, mayAct: Bool
+        _ kept: KeptFile, version number: Int64?, keys: [String]?, cursor: Int64?, mayAct: Bool
     ) throws(RPCError) -> Config.Entries {
         let (version, content, hidden) = try held(kept, version: number, mayAct: mayAct)
-        let reading = DialectReader.read(content, as: kept.editor.readers[0])
-        if let missing = keys?.first(where: { reading.binding(of: $0) == nil }) {
-            throw ConfigErrors.unknownKey(missing)
-        }
+        let bindings = DialectReader.read(content, as: kept.editor.readers[0]).bindings
+        let last = Dictionary(bindings.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { $1 })
+        if let missing = keys?.first(where: { last[$0] == nil }) { throw ConfigErrors.unknownKey(missing) }
+        let wanted = keys.map(Set.init)
         var line = 1
         var counted = 0
-        var last: [String: Int] = [:]
-        for (place, binding) in reading.bindings.enumerated() { last[binding.key] = place }
-        var entries: [ConfigEntry] = []
-        for (place, binding) in reading.bindings.enumerated() {
+        var bytes = 0
+        var reply = Config.Entries(
+            service: kept.id.service, file: kept.id.path, version: message(version, hidden: hidden), entries: [],
+            hidden: hidden)
+        for (place, binding) in bindings.enumerated() {
             line += content[counted..<binding.statement.lowerBound].count { $0 == 0x0A }
             counted = binding.statement.lowerBound
-            guard last[binding.key] == place, keys?.contains(binding.key) ?? true else { continue }
-            entries.append(entry(binding, line: line, hidden: hidden))
+            guard place >= cursor ?? 0, last[binding.key] == place, wanted?.contains(binding.key) ?? true else {
+                continue
+            }
+            bytes += min(binding.raw.count, Self.largestShownBytes) + binding.key.utf8.count + 128
+            guard bytes <= Self.pageBytes || reply.entries.isEmpty else {
+                reply.next = Int64(place)
+                break
+            }
+            reply.entries.append(entry(binding, line: line, hidden: hidden))
         }
-        return Config.Entries(
-            service: kept.id.service, file: kept.id.path, version: message(version, hidden: hidden), entries: entries,
-            hidden: hidden)
+        return reply
     }
 
     private func entry(_ binding: Reading.Binding, line: Int, hidden: Bool) -> ConfigEntry {
         switch binding.value {
         case .text(let bytes):
             ConfigEntry(
-                key: binding.key, value: hidden ? nil : ConfigValue(bytes), fingerprint: fingerprint(of: bytes),
+                key: binding.key, value: hidden || bytes.count > Self.largestShownBytes ? nil : ConfigValue(bytes),
+                fingerprint: fingerprint(of: bytes),
                 expands: false, line: Int64(line))
         case .depends(let bytes):
             ConfigEntry(
@@ -78,7 +90,11 @@ extension Custody {
             (try look(kept), try history(kept, below: params.cursor, limit: params.limit + 1))
         }
         let hidden = !(mayAct || sight.file.identity?.isWorldReadable ?? false)
-        let page = found.prefix(Int(params.limit))
+        var bytes = 0
+        let page = found.prefix(Int(params.limit)).prefix { version in
+            bytes += 512 + version.draft.reason.utf8.count + version.draft.keys.reduce(0) { $0 + $1.utf8.count + 4 }
+            return bytes <= Self.pageBytes
+        }
         return Config.History.Reply(
             service: kept.id.service, file: kept.id.path, versions: page.map { message($0, hidden: hidden) },
             next: found.count > page.count ? page.last?.number : nil)
@@ -87,6 +103,9 @@ extension Custody {
     /// `state`.
     func state(_ kept: KeptFile, mayAct: Bool) throws(RPCError) -> Config.State.Reply {
         let (version, content, hidden) = try held(kept, version: nil, mayAct: mayAct)
+        guard content.count <= Self.pageBytes else {
+            throw ConfigErrors.environmentTooLarge(bytes: Int64(content.count))
+        }
         let effective = DialectReader.read(content, as: kept.editor.readers[0]).effective
         var environment: [String: ConfigValue] = [:]
         for case (let key, .text(let bytes)) in effective { environment[key] = ConfigValue(bytes) }

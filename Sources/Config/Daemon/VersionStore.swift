@@ -12,11 +12,13 @@ import Wire
 /// that name away. A commit of an intent waits for the disk; its conclusion does not, because the file itself says the
 /// same. The store thread owns it, and a lock on a file beside it keeps any second configd out.
 final class VersionStore {
-    private let folder: String
+    private let folder: String?
     private var store: Store
     private let lock: CInt
     /// The disk failed under the database since it was opened.
     private var isDoubtful = false
+    /// A row was read that no version can be made of; whoever asks sets it back first.
+    var hasDamage = false
     private var prepared: [String: Statement] = [:]
     /// What fingerprints are made with: made once for this host, never told.
     let fingerprintKey: [UInt8]
@@ -40,10 +42,10 @@ final class VersionStore {
     private static let columns =
         "number, origin, restored, content, sizeBytes, keys, atMs, author, reason, uid, gid, mode, chain, temporary"
 
-    /// Opens the ledger in `folder`, which must be there.
-    init(folder: String) throws(StepFailure) {
+    /// Opens the ledger in `folder`, which must be there; nil keeps one in memory.
+    init(folder: String?) throws(StepFailure) {
         self.folder = folder
-        lock = try Self.lock(folder)
+        lock = try folder.map(Self.lock) ?? -1
         do throws(StoreError) {
             store = try Self.open(folder)
             var key: [UInt8] = []
@@ -60,11 +62,11 @@ final class VersionStore {
     /// Gives up the lock.
     func release() { _ = mainstay_ofd_unlock(lock) }
 
-    private static func open(_ folder: String) throws(StoreError) -> Store {
+    private static func open(_ folder: String?) throws(StoreError) -> Store {
         var options = StoreOptions()
         options.mode = 0o600
         options.cacheKiB = 512
-        let store = try Store(path: "\(folder)/versions.db", options: options)
+        let store = try Store(path: folder.map { "\($0)/versions.db" } ?? ":memory:", options: options)
         try store.migrate(schema)
         return store
     }
@@ -156,7 +158,7 @@ final class VersionStore {
         statement.bind(path, at: 1)
         var entries: [Entry] = []
         try statement.rows { row throws(StoreError) in
-            if let entry = Self.entry(row) { entries.append(entry) }
+            if let entry = Self.entry(row) { entries.append(entry) } else { hasDamage = true }
         }
         return entries
     }
@@ -185,6 +187,7 @@ final class VersionStore {
     func record(
         _ version: Version, temporary: String?, content: [UInt8], path: String, kept: Int64
     ) throws(StoreError) {
+        try store.execute("PRAGMA synchronous = FULL")
         try store.transaction { () throws(StoreError) in
             let file = try statement("INSERT INTO file (path) VALUES (?) ON CONFLICT DO NOTHING")
             file.bind(path, at: 1)
@@ -254,7 +257,6 @@ final class VersionStore {
     /// Notes that the intent is the file's version now. Without waiting for the disk: if the note is lost, the file says so.
     func conclude(_ path: String) throws(StoreError) {
         try store.execute("PRAGMA synchronous = NORMAL")
-        defer { try? store.execute("PRAGMA synchronous = FULL") }
         let statement = try statement(
             "UPDATE version SET temporary = NULL WHERE file = (SELECT id FROM file WHERE path = ?) AND temporary IS NOT NULL"
         )
@@ -262,7 +264,7 @@ final class VersionStore {
         try statement.run()
     }
 
-    /// Forgets the intent, durably.
+    /// Forgets the intent. If that is lost, the next look does it again.
     func drop(_ path: String) throws(StoreError) {
         try store.transaction { () throws(StoreError) in
             try delete("temporary IS NOT NULL", path: path)

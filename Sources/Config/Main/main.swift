@@ -1,4 +1,3 @@
 import ConfigDaemon
-import Runtime
 
-StartUp.run(Configd.self)
+Configd.run()
