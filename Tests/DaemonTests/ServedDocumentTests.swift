@@ -53,6 +53,23 @@ import Wire
         }
     }
 
+    @Test("Protocols/README.md states the limits that the sockets keep")
+    func limits() throws {
+        let text = try String(contentsOf: Self.protocols.appending(path: "README.md"), encoding: .utf8)
+        let limits = Server.Limits()
+        #expect(Frame.longestBodyBytes == 1 << 20 && text.contains("| a request | 1 MiB |"))
+        #expect(text.contains("| nesting of JSON | \(JSONReader.deepest) |"))
+        #expect(limits.connections == 1024 && limits.connectionsPerUser == 64)
+        #expect(text.contains("| connections of one user; in all | 64; 1,024 |"))
+        #expect(
+            limits.unfinishedBytes == 16 << 20 && text.contains("| unfinished frames of all connections | 16 MiB |"))
+        #expect(text.contains("| open calls of one connection | \(limits.openCalls) |"))
+        #expect(limits.unsentBytes == 256 << 10 && text.contains("| bytes that a reader leaves unread | 256 KiB |"))
+        #expect(limits.stalledReader == .seconds(10) && text.contains("closed after 10 s |"))
+        #expect(Request.longestDeadlineMs == 3_600_000 && Request.standardDeadlineMs == 5000)
+        #expect(text.contains("`deadlineMs`, 1 to 3,600,000, 5,000 where not given"))
+    }
+
     /// What a daemon of its own process answers, asked again until its socket is there.
     private func json(
         from daemon: Process, _ method: String, _ params: String, _ sockets: String
