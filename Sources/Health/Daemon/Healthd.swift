@@ -16,6 +16,8 @@ import Wire
     private var machine: HealthMachine
     private var timers: [TimerID: LoopTimer] = [:]
     private var settings: AllSettings
+    /// What was kept has been read, or could not be: the machine is the one that stays.
+    private var isStarted = false
     /// Services that have figures.
     private var figured: Set<String> = []
 
@@ -50,6 +52,7 @@ import Wire
         metricsd.start()
         store.load { [self] kept in
             machine = Self.machine(settings, kept)
+            isStarted = true
             perform(machine.started(now: HostClock.now()))
             refreshFigures()
             started()
@@ -60,6 +63,7 @@ import Wire
     package func reload(_ settings: AllSettings) {
         self.settings = settings
         probes.limitsChanged(to: settings.mainstay.healthd)
+        guard isStarted else { return }
         perform(machine.settingsChanged(to: HealthConfig(settings), now: HostClock.now()))
         refreshFigures()
     }
@@ -145,20 +149,28 @@ import Wire
         }
     }
 
+    /// Nothing may change a machine that is about to be replaced by the one that knows what was kept.
+    private func mustBeStarted() throws(RPCError) {
+        guard isStarted else { throw .internalError("healthd is still reading what it kept; try again in a moment") }
+    }
+
     private func registerActing() {
         let server = context.server
         server.on(Raise.self) { [unowned self] params, _ throws(RPCError) in
+            try mustBeStarted()
             let answer = try machine.peerRaised(params, source: "watchdogd", now: HostClock.now())
             perform(answer.actions)
             return answer.reply
         }
         server.on(ReportCheck.self) { [unowned self] params, _ throws(RPCError) in
+            try mustBeStarted()
             let id = CheckID(service: params.service, name: params.name)
             let outcome = ProbeOutcome(params.status, params.message)
             perform(try machine.checkReported(id, outcome, now: HostClock.now()))
             return NoFields()
         }
         server.onLater(RegisterHealthCheck.self) { [unowned self] params, _, responder throws(RPCError) in
+            try mustBeStarted()
             let check = RegisteredCheck(
                 service: params.service, asked: params.check, config: try CheckConfig(registering: params.check))
             let replaced = try machine.mayRegister(check)
@@ -169,6 +181,7 @@ import Wire
             }
         }
         server.onLater(RemoveHealthCheck.self) { [unowned self] params, _, responder throws(RPCError) in
+            try mustBeStarted()
             let id = CheckID(service: params.service, name: params.name)
             try machine.mayRemove(id)
             store.remove(id) { [self] result in

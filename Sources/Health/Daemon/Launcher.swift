@@ -61,9 +61,14 @@ struct Launcher: Sendable {
     }
 
     private var privileges: [String] {
-        let always = ["--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all"]
+        // Without root's uid and with no file's capabilities honoured, only ambient ones could pass into the program; and the unit's
+        // filter refuses capset(2), which the other flags need.
+        let always = ["--no-new-privs", "--ambient-caps=-all"]
         guard isRoot else { return always }
-        return ["--reuid=\(account.uid)", "--regid=\(account.gid)", "--init-groups", "--bounding-set=-all"] + always
+        return [
+            "--reuid=\(account.uid)", "--regid=\(account.gid)", "--init-groups", "--bounding-set=-all",
+            "--inh-caps=-all",
+        ] + always
     }
 
     private var environment: [Environment.Key: String] {
