@@ -292,6 +292,8 @@ struct Rig {
             kill(signal, service)
         case .startUnit(let call): later(20, service, .start(call))
         case .stopUnit(let call):
+            // systemd's signal of the death is on its way already, and comes before the stop is done.
+            later(2, service, .event(.unitSeen(view(service))))
             if services[service]?.process == nil {
                 services[service]?.active = .inactive
                 services[service]?.sub = "dead"

@@ -100,10 +100,14 @@ extension GuardMachine {
         interrupted = nil
         guard plan.restarts else {
             beginAction(.stopUnit, now: now)
-            emit(.stopUnit(nextCall()))
+            let id = nextCall()
+            emit(.stopUnit(id))
             endAction(.stopUnit, .done, now: now)
             closeIncident(.shutDown, now: now)
-            return enter(.operatorStopped, now: now)
+            enter(.operatorStopped, now: now)
+            // Until the stop is done systemd may still show the restart that it cancels.
+            call = id
+            return
         }
         stoppedByUs = false
         startUnanswered = 0

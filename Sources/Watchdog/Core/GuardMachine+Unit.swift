@@ -307,7 +307,8 @@ extension GuardMachine {
             operatorActed("started")
             return adoptRunning(main, view, now: now)
         }
-        if view.active == .activating && view.sub == "auto-restart" { died(view, now: now) }
+        // While a stop of ours is under way this is the restart that it cancels.
+        if call == nil && view.active == .activating && view.sub == "auto-restart" { died(view, now: now) }
     }
 
     /// While a plan waits, the unit may be started by somebody, or stopped.
