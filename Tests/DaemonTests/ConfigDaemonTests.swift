@@ -346,4 +346,45 @@ import Wire
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.places.state).isEmpty)
         #expect(!FileManager.default.fileExists(atPath: ":memory:"))
     }
+
+    /// Adds one to COUNT by compare-and-swap, as often as it takes.
+    private static func increment(_ client: TestClient) async throws {
+        while true {
+            let now = try await client.call(Config.Get.self, .init(target: target, keys: ["COUNT"]))
+            guard case .text(let text)? = now.entries.first?.value, let count = Int(text) else { return }
+            let change = set("COUNT", "\(count + 1)", ifVersion: now.version.version)
+            do {
+                _ = try await client.call(Config.Set.self, change)
+                return
+            } catch let error as RPCError where error.name == "versionConflict" { continue }
+        }
+    }
+
+    @Test func simultaneousChangesComeOneAfterTheOtherAndNoneIsLost() async throws {
+        let fixture = try DaemonFixture()
+        let path = "\(fixture.root)/.env"
+        try Self.write("COUNT=0\n", path)
+        try fixture.writeService("gateway", Self.service(path))
+        let assembly = try await fixture.start(Configd.self)
+        let places = fixture.places
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6 {
+                group.addTask {
+                    let client = try await TestClient("configd", places)
+                    for _ in 0..<4 { try await Self.increment(client) }
+                    _ = try await client.call(Config.Set.self, Self.set("OWN\(number)", "\(number)"))
+                    await client.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let client = try await TestClient("configd", places)
+        let history = try await client.call(Config.History.self, .init(target: Self.target, limit: 100))
+        #expect(history.versions.map(\.version) == (1...31).reversed())
+        let entries = try await client.call(Config.Get.self, .init(target: Self.target)).entries
+        #expect(entries.first { $0.key == "COUNT" }?.value == .text("24"))
+        #expect(entries.count == 7)
+        await client.close()
+        await DaemonFixture.stop(assembly)
+    }
 }
