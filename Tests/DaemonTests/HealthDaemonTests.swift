@@ -113,7 +113,8 @@ private final class RealPrograms {
         let isSettled = try await client.eventually {
             let checks = try await client.call(Checks.self, .init()).checks
             seen = Dictionary(checks.map { ($0.config.name, $0.result) }) { first, _ in first }
-            return wanted.allSatisfy { seen[$0.key]?.status == $0.value }
+            return checks.allSatisfy { $0.result.rounds > 0 || $0.config.type == .custom }
+                && wanted.allSatisfy { seen[$0.key]?.status == $0.value }
         }
         #expect(isSettled, "\(seen.mapValues { "\($0.status) \($0.message)" })")
         return seen
@@ -402,6 +403,30 @@ private final class RealPrograms {
         _ = try await client.call(RemoveHealthCheck.self, .init(service: "web", name: "extra"))
         _ = try await client.call(RemoveHealthCheck.self, .init(service: "web", name: "backup"))
         #expect(try await client.eventually { try await health(client).status == .healthy })
+        #expect(try await client.call(Alerts.self, .init()).alerts.isEmpty)
+        await client.close()
+        await DaemonFixture.stop(daemon)
+    }
+
+    @Test("A reload adds and takes away checks, and leaves the others as they are")
+    func reload() async throws {
+        let fixture = try DaemonFixture()
+        let programs = RealPrograms(folder: fixture.root)
+        let nginx = try programs.nginx()
+        let front = "  - name: front\n    http: http://127.0.0.1:\(nginx)/good\n    \(Self.quick)\n"
+        let bad = "  - name: bad\n    http: http://127.0.0.1:\(nginx)/bad\n    \(Self.quick)\n"
+        try check(fixture, "checks:\n" + front)
+        let daemon = try await fixture.start(Healthd.self)
+        let client = try await TestClient("healthd", fixture.places)
+        let before = try await settle(client, ["front": .ok])
+        try check(fixture, "checks:\n" + front + bad)
+        await daemon.reload(.success(try fixture.settings()))
+        let during = try await settle(client, ["front": .ok, "bad": .critical])
+        #expect(during["front"]?.sinceMs == before["front"]?.sinceMs)
+        #expect(try await health(client).status == .unhealthy)
+        try check(fixture, "checks:\n" + front)
+        await daemon.reload(.success(try fixture.settings()))
+        #expect(try await health(client).status == .healthy)
         #expect(try await client.call(Alerts.self, .init()).alerts.isEmpty)
         await client.close()
         await DaemonFixture.stop(daemon)
