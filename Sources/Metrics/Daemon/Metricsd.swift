@@ -126,6 +126,7 @@ import Wire
         isRunning = true
         isRestored = true
         loadProblem = nil
+        queries.open()
         collecting.watch(settings)
         handle { machine, now in machine.started(collecting.plans(settings), now: now) }
     }

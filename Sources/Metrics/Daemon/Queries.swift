@@ -17,6 +17,12 @@ import Wire
         worker = context.worker(name: "query", limit: 256) { try BlockReader(path: path) }
     }
 
+    /// Opens the store for reading now, and not at the first query: on a full disk it could not be opened any more, while one
+    /// that is open can still be read.
+    func open() {
+        worker.submit { _ in }
+    }
+
     func run(_ plan: RangePlan, _ machine: MetricsMachine, _ responder: Responder<QueryRange.Reply>) {
         let all = plan.series(in: machine.head.index)
         let uncommitted = machine.showsUncommitted
