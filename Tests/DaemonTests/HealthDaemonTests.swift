@@ -17,10 +17,12 @@ private final class RealPrograms {
 
     init(folder: String) { self.folder = folder }
 
-    deinit {
+    /// Ends them all. Called at the end of each test, so that nothing ends them before.
+    func end() {
         for process in processes where process.isRunning { kill(process.processIdentifier, SIGKILL) }
         for process in processes { process.waitUntilExit() }
         for socket in sockets { close(socket) }
+        (processes, sockets) = ([], [])
     }
 
     @discardableResult
@@ -124,6 +126,7 @@ private final class RealPrograms {
     func http() async throws {
         let fixture = try DaemonFixture()
         let programs = RealPrograms(folder: fixture.root)
+        defer { programs.end() }
         let nginx = try programs.nginx()
         let silent = try programs.silentListener()
         let nobody = try programs.freePort()
@@ -173,6 +176,7 @@ private final class RealPrograms {
     func dependency() async throws {
         let fixture = try DaemonFixture()
         let programs = RealPrograms(folder: fixture.root)
+        defer { programs.end() }
         let (nginx, redis) = (try programs.nginx(), try programs.redis())
         try check(
             fixture,
@@ -368,6 +372,7 @@ private final class RealPrograms {
     func registered() async throws {
         let fixture = try DaemonFixture()
         let programs = RealPrograms(folder: fixture.root)
+        defer { programs.end() }
         let (nginx, nobody) = (try programs.nginx(), try programs.freePort())
         try check(fixture, "checks:\n  - name: front\n    http: http://127.0.0.1:\(nginx)/good\n    \(Self.quick)\n")
         var daemon = try await fixture.start(Healthd.self)
@@ -412,6 +417,7 @@ private final class RealPrograms {
     func reload() async throws {
         let fixture = try DaemonFixture()
         let programs = RealPrograms(folder: fixture.root)
+        defer { programs.end() }
         let nginx = try programs.nginx()
         let front = "  - name: front\n    http: http://127.0.0.1:\(nginx)/good\n    \(Self.quick)\n"
         let bad = "  - name: bad\n    http: http://127.0.0.1:\(nginx)/bad\n    \(Self.quick)\n"
