@@ -25,6 +25,11 @@ import Testing
         #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
     }
 
+    @Test func `every entry of the catalogue is written by some source`() throws {
+        let catalogue = try #require(project.text("systemd/mainstay.catalog"))
+        #expect(Catalogue.unused(catalogue, sources: project.swiftFiles().filter { $0.isIn("Sources") }) == [])
+    }
+
     @Test func `an id that differs, or stands under another name, is found`() {
         #expect(violations(Self.right) == [])
         #expect(violations(Self.right.replacing("7728", with: "7729")) == [2])
@@ -37,6 +42,22 @@ import Testing
     @Test func `an entry that no source writes is found`() {
         let source = SwiftSource(path: "Sources/A.swift", text: Self.right)
         #expect(Catalogue.unused(Self.catalogue, sources: [source]) == ["daemonStopping"])
+    }
+}
+
+@Suite struct KnobTests {
+    @Test func `every knob of the settings is read by a daemon`() {
+        let files = project.swiftFiles().filter { $0.isIn("Sources") }
+        let settings = files.filter { $0.isIn("Sources/Shared/Settings") && $0.name.hasSuffix("Settings.swift") }
+        #expect(settings.count == 3)
+        #expect(Knobs.unread(settings: settings, others: files.filter { !$0.isIn("Sources/Shared/Settings") }) == [])
+    }
+
+    @Test func `a knob that nothing reads is found`() {
+        let settings = SwiftSource(path: "A.swift", text: "    package var speed = 1\n    package var depth: Int\n")
+        let reader = SwiftSource(
+            path: "B.swift", text: "let a = settings.speed // settings.depth\nlet b = \"\\(x.depths)\"")
+        #expect(Knobs.unread(settings: [settings], others: [reader]) == ["depth"])
     }
 }
 

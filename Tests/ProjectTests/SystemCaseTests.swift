@@ -6,18 +6,15 @@ import Testing
 @Suite(.serialized, .enabled(if: getenv("MAINSTAY_MACHINES") != nil, "Scripts/test runs these"))
 struct SystemCaseTests {
     /// The lines of `Scripts/prove`, as it lists them.
-    private static let lines = ["faults", "busy", "independence", "journal", "upgrade", "powers", "sockets"]
+    static let lines = [
+        "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets",
+    ]
+    /// Those that measure speed: on a machine that just ran everything else their figures would mean nothing.
+    static let benches = ["wire", "rest"]
 
     @Test(.timeLimit(.minutes(15)), arguments: lines)
     func `every case of the line is shown on a real systemd`(line: String) throws {
         #expect(try exitStatus("Scripts/prove", line, "--brief") == 0)
-    }
-
-    @Test func `the lines are those that prove lists`() throws {
-        let source = try #require(project.text("Scripts/prove"))
-        for line in Self.lines { #expect(source.contains("    \"\(line)\": \"")) }
-        let listed = source.split(separator: "\n").drop { !$0.hasPrefix("LINES = {") }.dropFirst().prefix { $0 != "}" }
-        #expect(listed.count == Self.lines.count)
     }
 
     /// Runs a program of the project, its output where ours goes; 128 and the signal's number if one killed it.
@@ -32,5 +29,14 @@ struct SystemCaseTests {
         while waitpid(child, &status, 0) < 0 && errno == EINTR {}
         let signal = status & 0x7F
         return signal == 0 ? status >> 8 & 0xFF : 128 + signal
+    }
+}
+
+@Suite struct SystemCaseListTests {
+    @Test func `the lines are those that prove lists, but for its benches`() throws {
+        let source = try #require(project.text("Scripts/prove"))
+        for line in SystemCaseTests.lines + SystemCaseTests.benches { #expect(source.contains("    \"\(line)\": \"")) }
+        let listed = source.split(separator: "\n").drop { !$0.hasPrefix("LINES = {") }.dropFirst().prefix { $0 != "}" }
+        #expect(listed.count == SystemCaseTests.lines.count + SystemCaseTests.benches.count)
     }
 }

@@ -5,10 +5,12 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
 
     package init() {}
 
+    /// Takes the bytes in, in order.
     package mutating func add(_ bytes: some Sequence<UInt8>) {
         for byte in bytes { state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
     }
 
+    /// Takes the eight bytes of `number` in, the lowest first, on every machine alike.
     package mutating func add(_ number: Int64) {
         for shift in stride(from: 0, to: 64, by: 8) { add(CollectionOfOne(UInt8(truncatingIfNeeded: number >> shift))) }
     }

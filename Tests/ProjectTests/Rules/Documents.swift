@@ -44,6 +44,22 @@ enum Catalogue {
     }
 }
 
+/// The settings: a knob that nothing reads is worse than one that is missing, for whoever sets it believes in it.
+enum Knobs {
+    /// The properties of the settings' structs that no source outside of Settings names.
+    static func unread(settings: [SwiftSource], others: [SwiftSource]) -> [String] {
+        let knobs = settings.flatMap(names)
+        return knobs.filter { knob in !others.contains { $0.codeLines.contains { $0.holds(".\(knob)") } } }
+    }
+
+    private static func names(_ source: SwiftSource) -> [String] {
+        source.codeLines.compactMap { line in
+            guard line.trimmed.hasPrefix("package var "), !line.hasSuffix("{") else { return nil }
+            return String(line.trimmed.dropFirst("package var ".count).prefix { $0 != ":" && $0 != " " })
+        }
+    }
+}
+
 /// ACCEPTANCE.md: every criterion by its id, with the test or report that shows it, or *not yet*.
 enum Acceptance {
     static let ids: [String] =
