@@ -61,10 +61,35 @@ import Wire
         let listener = try Listener()
         let clients = try (0..<3).map { _ in try listener.connect() }
         defer { for client in clients { close(client) } }
-        var queues = AcceptQueues()
-        #expect(queues.waiting(port: listener.port) == 3)
+        var kernel = InetDiag()
+        #expect(AcceptQueues.waiting(port: listener.port, &kernel) == 3)
         #expect(AcceptQueues.waiting(port: listener.port, in: getpid()) == 3)
-        #expect(queues.waiting(port: 1) == nil)
+        #expect(AcceptQueues.waiting(port: 1, &kernel) == nil)
+    }
+
+    @Test func `an answer counts when it is written, on a connection old or new, and not when it is only read`() throws
+    {
+        let listener = try Listener()
+        let clients = try (0..<2).map { _ in try listener.connect() }
+        let served = (0..<2).map { _ in accept(listener.descriptor, nil, nil) }
+        defer { for descriptor in clients + served { close(descriptor) } }
+        var kernel = InetDiag()
+        var answers = AnswersWritten()
+        func total(atMs time: Int64) -> Int64 {
+            let sockets = kernel.sockets(
+                port: listener.port, [.established, .closeWait, .finWait1, .finWait2], withBytes: true)
+            answers.looked(sockets ?? [], at: Instant(nanoseconds: time * 1_000_000))
+            return answers.total
+        }
+        _ = send(served[0], "early", 5, 0)
+        #expect(total(atMs: 0) == 0, "the first look only begins")
+        _ = send(clients[0], "question", 8, 0)
+        #expect(total(atMs: 2000) == 0, "a question is no answer")
+        _ = send(served[0], "answer", 6, 0)
+        #expect(total(atMs: 4000) == 1)
+        #expect(total(atMs: 6000) == 1, "once")
+        _ = send(served[1], "answer", 6, 0)
+        #expect(total(atMs: 60_000) == 1, "after a long pause a look only begins")
     }
 
     @Test func `evidence names each thread with its wait, the open files by kind, and the state`() throws {
@@ -219,7 +244,7 @@ final class Child: Sendable {
 /// A listening socket on a port of its own, which accepts when it is told to.
 final class Listener: Sendable {
     let port: UInt16
-    private let descriptor: Int32
+    let descriptor: Int32
 
     init() throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

@@ -1,69 +1,10 @@
-import CLinux
-import Glibc
-
 /// How many connections wait to be accepted at a listening TCP socket: 39 behind a saturated gateway, 20 behind a hung one
-/// (FACTS §4). Asked by inet_diag for listening sockets alone, so that a host with 100,000 connections costs no more.
-struct AcceptQueues {
-    private var netlink: Int32 = -1
-    private var buffer = [UInt8](repeating: 0, count: 32 << 10)
-
+/// (FACTS §4).
+enum AcceptQueues {
     /// Of the sockets in our own network namespace that listen on `port`, the longest queue; nil where none does, or the
     /// kernel cannot say.
-    mutating func waiting(port: UInt16) -> Int64? {
-        if netlink < 0 {
-            netlink = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_SOCK_DIAG)
-            guard netlink >= 0 else { return nil }
-        }
-        let found = [AF_INET, AF_INET6].compactMap { ask(family: UInt8($0), port: port) }
-        return found.max()
-    }
-
-    private mutating func ask(family: UInt8, port: UInt16) -> Int64? {
-        var request = Request()
-        request.header.nlmsg_len = UInt32(MemoryLayout<Request>.size)
-        request.header.nlmsg_type = UInt16(SOCK_DIAG_BY_FAMILY)
-        request.header.nlmsg_flags = UInt16(NLM_F_REQUEST | NLM_F_DUMP)
-        request.query.sdiag_family = family
-        request.query.sdiag_protocol = UInt8(IPPROTO_TCP)
-        request.query.idiag_states = 1 << 10  // TCP_LISTEN
-        let size = MemoryLayout<Request>.size
-        guard withUnsafeBytes(of: &request, { send(netlink, $0.baseAddress, size, 0) }) == size else { return nil }
-        var longest: Int64?
-        while true {
-            // The answer to a dump is ready when `send` returns: this never waits.
-            let count = recv(netlink, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-            guard count > 0 else { return longest }
-            if !read(count, port: port, longest: &longest) { return longest }
-        }
-    }
-
-    /// Reads one datagram of the dump; false at its end.
-    private func read(_ count: Int, port: UInt16, longest: inout Int64?) -> Bool {
-        let headerSize = MemoryLayout<nlmsghdr>.size
-        return buffer.withUnsafeBytes { bytes in
-            var offset = 0
-            while offset + headerSize <= count {
-                let header = bytes.loadUnaligned(fromByteOffset: offset, as: nlmsghdr.self)
-                guard header.nlmsg_type == UInt16(SOCK_DIAG_BY_FAMILY), header.nlmsg_len >= UInt32(headerSize) else {
-                    return false
-                }
-                if Int(header.nlmsg_len) >= headerSize + MemoryLayout<inet_diag_msg>.size,
-                    offset + Int(header.nlmsg_len) <= count
-                {
-                    let message = bytes.loadUnaligned(fromByteOffset: offset + headerSize, as: inet_diag_msg.self)
-                    if UInt16(bigEndian: message.id.idiag_sport) == port {
-                        longest = max(longest ?? 0, Int64(message.idiag_rqueue))
-                    }
-                }
-                offset += (Int(header.nlmsg_len) + 3) & ~3
-            }
-            return true
-        }
-    }
-
-    private struct Request {
-        var header = nlmsghdr()
-        var query = inet_diag_req_v2()
+    static func waiting(port: UInt16, _ kernel: inout InetDiag) -> Int64? {
+        kernel.sockets(port: port, .listen)?.map(\.receiveQueue).max()
     }
 
     /// The same for a process in another network namespace, from the table that /proc shows of it.

@@ -6,7 +6,8 @@ import WatchdogCore
 /// What the thread `proc` owns: the files of /proc of each guarded process, kept open between readings.
 struct ProcessReader {
     private var processes: [ProcessIdentity: OpenProcess] = [:]
-    private var queues = AcceptQueues()
+    private var kernel = InetDiag()
+    private var answers: [ProcessIdentity: AnswersWritten] = [:]
     private var buffer = [UInt8](repeating: 0, count: 8192)
     private let millisecondsPerTick = 1000 / Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
     private let pageBytes = Int64(sysconf(Int32(_SC_PAGESIZE)))
@@ -36,7 +37,7 @@ struct ProcessReader {
         let queue: Int64? =
             if let port {
                 process.sharesOurNetwork
-                    ? queues.waiting(port: port) : AcceptQueues.waiting(port: port, in: identity.pid)
+                    ? AcceptQueues.waiting(port: port, &kernel) : AcceptQueues.waiting(port: port, in: identity.pid)
             } else { nil }
         return ProgressSample(
             process: identity, taken: HostClock.now().instant, state: main.state, threads: whole.threads,
@@ -61,9 +62,21 @@ struct ProcessReader {
             openFiles: Self.countOpenFiles(identity.pid), openFilesLimit: process.openFilesLimit)
     }
 
+    /// How many answers were seen to be written to clients of `port`, in all looks; nil where its sockets cannot be seen
+    /// from here, as in another network namespace.
+    mutating func answersWritten(_ identity: ProcessIdentity, port: UInt16) throws -> Int64? {
+        guard try openProcess(identity).sharesOurNetwork,
+            let sockets = kernel.sockets(
+                port: port, [.established, .closeWait, .finWait1, .finWait2], withBytes: true)
+        else { return nil }
+        answers[identity, default: AnswersWritten()].looked(sockets, at: HostClock.now().instant)
+        return answers[identity]?.total
+    }
+
     /// Closes what is open for the process.
     mutating func forget(_ identity: ProcessIdentity) {
         processes[identity] = nil
+        answers[identity] = nil
     }
 
     private mutating func gone(_ identity: ProcessIdentity) -> Gone {

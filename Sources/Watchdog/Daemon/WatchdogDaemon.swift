@@ -258,17 +258,34 @@ import Wire
         }
     }
 
-    /// A service that is slow to answer may be serving all the same: its own counter tells, where metricsd reads it.
+    /// A service that is slow to answer may be serving all the same: the kernel tells what it writes to its clients, and
+    /// where the kernel cannot, its own counter, as metricsd read it.
     private func askWhatIsServed() {
         let now = HostClock.now()
         for service in guarded.values {
-            guard let liveness = service.settings.liveness, let name = service.settings.metrics?.requestsTotal,
+            guard let liveness = service.settings.liveness,
                 probes.isOverdue(service.name, longerThan: liveness.timeout, now: now.instant)
             else { continue }
-            metrics.served(name, by: service.name, nowMs: now.wall.milliseconds) { [weak self, weak service] total in
-                guard let self, let service else { return }
+            guard let main = service.main, let port = service.port else {
+                askMetrics(service)
+                continue
+            }
+            proc.submit(deadline: Self.readDeadline) {
+                try $0.answersWritten(main, port: port)
+            } then: { [weak self, weak service] result in
+                guard let self, let service, service.main == main, case .success(let total) = result else { return }
+                guard let total else { return askMetrics(service) }
                 handle(.servedRequestsSeen(total: total), of: service.name)
             }
+        }
+    }
+
+    private func askMetrics(_ service: GuardedService) {
+        guard let name = service.settings.metrics?.requestsTotal else { return }
+        let nowMs = HostClock.now().wall.milliseconds
+        metrics.served(name, by: service.name, nowMs: nowMs) { [weak self, weak service] total in
+            guard let self, let service else { return }
+            handle(.servedRequestsSeen(total: total), of: service.name)
         }
     }
 
