@@ -36,6 +36,7 @@ final class VersionStore {
             gid INTEGER NOT NULL, mode INTEGER NOT NULL, chain BLOB NOT NULL, temporary TEXT,
             PRIMARY KEY (file, number)) WITHOUT ROWID;
         CREATE INDEX versionByContent ON version (content);
+        CREATE INDEX intentByFile ON version (file, number) WHERE temporary IS NOT NULL;
         """
     ]
 
@@ -107,30 +108,29 @@ final class VersionStore {
 
     /// The newest concluded version of the file at `path`.
     func head(of path: String) throws(StoreError) -> Version? {
-        try entries("temporary IS NULL", path: path, limit: 1).first?.version
+        try entries("temporary IS NULL AND number > ?2", 0, path: path, limit: 1).first?.version
     }
 
     /// The version that was recorded and not concluded; there is at most one.
     func intent(of path: String) throws(StoreError) -> Intent? {
-        guard let entry = try entries("temporary IS NOT NULL", path: path, limit: 1).first,
+        guard let entry = try entries("temporary IS NOT NULL AND number > ?2", 0, path: path, limit: 1).first,
             let temporary = entry.temporary
         else { return nil }
         return Intent(version: entry.version, temporary: temporary)
     }
 
     func version(_ number: Int64, of path: String) throws(StoreError) -> Version? {
-        try entries("temporary IS NULL AND number = \(number)", path: path, limit: 1).first?.version
+        try entries("temporary IS NULL AND number = ?2", number, path: path, limit: 1).first?.version
     }
 
     /// Concluded versions, the newest first, below `cursor` where there is one.
     func versions(of path: String, below cursor: Int64?, limit: Int64) throws(StoreError) -> [Version] {
-        let below = cursor.map { " AND number < \($0)" } ?? ""
-        return try entries("temporary IS NULL" + below, path: path, limit: limit).map(\.version)
+        try entries("temporary IS NULL AND number < ?2", cursor ?? .max, path: path, limit: limit).map(\.version)
     }
 
     /// Concluded versions after `number`, the oldest first.
     func versions(of path: String, after number: Int64) throws(StoreError) -> [Version] {
-        try entries("temporary IS NULL AND number > \(number)", path: path, limit: 1000).map(\.version).reversed()
+        try entries("temporary IS NULL AND number > ?2", number, path: path, limit: 1000).map(\.version).reversed()
     }
 
     /// What a version held; nil where it is gone or is not what its digest says.
@@ -148,13 +148,17 @@ final class VersionStore {
         var temporary: String?
     }
 
-    /// Rows with `condition`, the highest number first. What is in `condition` is ours: numbers and column names.
-    private func entries(_ condition: String, path: String, limit: Int64) throws(StoreError) -> [Entry] {
-        let statement = try store.prepare(
+    /// Rows with `condition` on `number`, which it knows as ?2; the highest number first.
+    private func entries(
+        _ condition: String, _ number: Int64, path: String, limit: Int64
+    ) throws(StoreError) -> [Entry] {
+        let statement = try statement(
             """
-            SELECT \(Self.columns) FROM version WHERE file = (SELECT id FROM file WHERE path = ?) AND \(condition)
-            ORDER BY number DESC LIMIT \(limit)
+            SELECT \(Self.columns) FROM version WHERE file = (SELECT id FROM file WHERE path = ?1) AND \(condition)
+            ORDER BY number DESC LIMIT ?3
             """)
+        statement.bind(number, at: 2)
+        statement.bind(limit, at: 3)
         statement.bind(path, at: 1)
         var entries: [Entry] = []
         try statement.rows { row throws(StoreError) in
