@@ -424,8 +424,13 @@ package actor ProcessOne {
                 state.jobKind = ""
                 followed[unit] = state
             }
-            if member == "JobRemoved", jobs.remove(id) != nil || followed[unit] != nil {
+            guard member == "JobRemoved" else { return }
+            if jobs.remove(id) != nil || followed[unit] != nil {
                 told(.jobRemoved(id: id, unit: unit, result: reader.string() ?? ""))
+            }
+            // The last change that systemd signals of the unit still shows the job (seen on 252): ask once more.
+            if followed[unit] != nil {
+                readState(unit) { if case .success(let state) = $0 { self.told(.unitChanged(state)) } }
             }
         case "UnitNew":
             // A unit that was dropped from memory is back: what we knew of it is of another life.

@@ -108,7 +108,8 @@ package import WatchdogCore
     ) {
         guard let one else { return done(.failed(ProcessOneFailure.notConnected.name)) }
         hooksRun += 1
-        let unit = "mainstay-hook-\(service)-\(getpid())-\(hooksRun).service"
+        // Not `mainstay-…`: the daemons' own drop-in holds for every unit of that name, and would start it again and again.
+        let unit = "hook-of-\(service)-\(getpid())-\(hooksRun).service"
         one.run(
             ProcessOne.Program(arguments: program.arguments, user: program.user, timeout: time), as: unit, follow(done))
     }

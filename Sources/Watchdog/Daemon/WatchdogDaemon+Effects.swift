@@ -126,14 +126,17 @@ extension WatchdogDaemon {
     }
 
     private func sampleResources(_ process: ProcessIdentity, _ service: GuardedService) {
-        proc.submit(deadline: Self.readDeadline) {
-            try $0.resources(process)
+        let group = service.controlGroup
+        proc.submit(deadline: Self.readDeadline) { reader in
+            Sighting(
+                resources: try reader.resources(process), owner: ProcFile.owner(of: process.pid),
+                memoryLimit: ControlGroup.memoryLimit(group))
         } then: { [weak self, weak service] result in
             guard let self, let service else { return }
             switch result {
-            case .success(let sample):
-                learntOpenFilesLimit(sample.openFilesLimit, of: service)
-                handle(.resourcesSampled(sample), of: service.name)
+            case .success(let seen):
+                learnt(seen, of: service)
+                handle(.resourcesSampled(seen.resources), of: service.name)
             case .failure: handle(.sampleFailed(process), of: service.name)
             }
         }

@@ -191,7 +191,7 @@ import Wire
         case .unitSeen(let unit, let view, let controlGroup):
             for service in guarded.values where service.unit == unit {
                 service.controlGroup = controlGroup
-                if view.main != service.main { mainProcessChanged(service, to: view.main) }
+                service.main = view.main
                 handle(.unitSeen(view), of: service.name)
             }
         case .foreignJobEnded(let unit):
@@ -214,29 +214,22 @@ import Wire
         }
     }
 
-    private func mainProcessChanged(_ service: GuardedService, to main: ProcessIdentity?) {
-        service.main = main
-        guard let main else { return }
-        let group = service.controlGroup
-        proc.submit(deadline: Self.readDeadline) { _ in
-            (owner: ProcFile.owner(of: main.pid), memory: ControlGroup.memoryLimit(group))
-        } then: { [weak self, weak service] result in
-            guard let self, let service, service.main == main, case .success(let seen) = result else { return }
-            service.owner = seen.owner
-            if service.memoryBytes != seen.memory {
-                service.memoryBytes = seen.memory
-                handle(.settingsChanged(coreSettings(service)), of: service.name)
-            }
-        }
+    /// What is seen of a process beside its figures. It is read with each of them: just after its start a process still
+    /// belongs to root, until process 1 has given it its user.
+    struct Sighting: Sendable {
+        var resources: ResourceSample
+        var owner: UInt32?
+        var memoryLimit: Int64?
     }
 
-    /// A bound in per cent of the process's own limit can be watched once that is known.
-    func learntOpenFilesLimit(_ limit: Int64?, of service: GuardedService) {
-        guard let limit, service.openFilesLimit != limit else { return }
-        service.openFilesLimit = limit
-        if case .percent = service.settings.limits.openFiles?.bound {
-            handle(.settingsChanged(coreSettings(service)), of: service.name)
-        }
+    /// Who may send heartbeats, and what bounds in per cent are per cent of.
+    func learnt(_ seen: Sighting, of service: GuardedService) {
+        service.owner = seen.owner
+        let before = (service.memoryBytes, service.openFilesLimit)
+        service.memoryBytes = seen.memoryLimit
+        service.openFilesLimit = seen.resources.openFilesLimit ?? service.openFilesLimit
+        guard before != (service.memoryBytes, service.openFilesLimit) else { return }
+        handle(.settingsChanged(coreSettings(service)), of: service.name)
     }
 
     private func dependenciesBecameUnknown() {

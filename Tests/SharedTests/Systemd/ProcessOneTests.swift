@@ -47,6 +47,9 @@ import Time
         try await Self.next(&reader) {
             if case .jobRemoved(stop, "mainstay-test.service", "done") = $0 { true } else { false }
         }
+        let stopped = try await Self.nextState(&reader) { $0.job == 0 }
+        #expect(stopped.activeState == "inactive")
+        #expect(stopped.mainPid == 0)
         one.close()
         thread.stop()
     }
