@@ -108,6 +108,16 @@ import Wire
         for (bytes, message) in said { #expect(try ServerMessage(try JSONReader.read(bytes)) == message) }
     }
 
+    @Test func aReplyThatFitsNoFrameIsRefusedForItsOwnCall() throws {
+        let long = String(repeating: "x", count: Frame.longestBodyBytes)
+        let message = try ServerMessage(try JSONReader.read(ServerMessage.reply(to: .integer(7), long)))
+        guard case .failure(.integer(7), let error) = message else {
+            Issue.record("found \(message)")
+            return
+        }
+        #expect(error.name == "limitExceeded")
+    }
+
     @Test func aValueThatJSONCannotHoldIsWrittenAsNull() {
         #expect(JSONWriter.text(of: JSON.number(.nan)) == "null")
         #expect(JSONWriter.text(of: JSON.integer(.max)) == "9007199254740992")

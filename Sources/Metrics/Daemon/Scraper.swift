@@ -76,6 +76,11 @@ import Time
                 "Host": "\(endpoint.address)", "Accept": "text/plain;version=0.0.4", "Connection": "close",
                 "User-Agent": "mainstay-metricsd",
             ])
+        let host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host
+        // Not by name: NIO's look-up would make threads that nobody named and that may not set their priority here.
+        guard let address = try? SocketAddress(ipAddress: host, port: endpoint.port) else {
+            return once.give(.failure(ScrapeError.unreachable("\(endpoint.host) is no address; give one, or localhost")))
+        }
         ClientBootstrap(group: Loop.shared.eventLoop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds))
             .channelInitializer { channel in
@@ -84,7 +89,7 @@ import Time
                     try channel.pipeline.syncOperations.addHandler(ScrapeHandler(request, once))
                 }
             }
-            .connect(host: endpoint.host, port: endpoint.port)
+            .connect(to: address)
             .whenComplete { result in
                 Loop.assume {
                     switch result {

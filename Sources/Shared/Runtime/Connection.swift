@@ -90,15 +90,8 @@ import Wire
     // MARK: Out
 
     private func write(_ body: [UInt8]) {
-        guard let frame = Frame.around(body) else {
-            let error = RPCError(
-                code: -32603, name: "internalError", message: "the reply is over \(Frame.longestBodyBytes) bytes",
-                remedy: "Ask for less: limit, cursor, or a coarser step")
-            // The id is inside the body that cannot be sent; the caller learns of it by the error alone.
-            if let short = Frame.around(ServerMessage.failure(to: nil, error)) { put(short) }
-            return
-        }
-        put(frame)
+        // Replies are made to fit; an event that does not is left out, as its subscriber can do nothing about it.
+        if let frame = Frame.around(body) { put(frame) }
     }
 
     private func put(_ frame: [UInt8]) {

@@ -177,13 +177,17 @@ package enum ServerMessage: Hashable, Sendable {
         self = .reply(try fields.value("id"), try fields.value("result"))
     }
 
-    /// The bytes of a successful reply.
+    /// The bytes of a successful reply; of a refusal where it would not fit a frame, so that the caller learns it for
+    /// the call that it made.
     package static func reply(to id: RequestID, _ result: some WireValue) -> [UInt8] {
         var writer = JSONWriter(reserving: 512)
         writer.object { object in
             object.member("jsonrpc", "2.0")
             object.member("id", id)
             object.member("result", result)
+        }
+        guard writer.bytes.count <= Frame.longestBodyBytes else {
+            return failure(to: id, .limitExceeded("the reply is over the \(Frame.longestBodyBytes) bytes of a frame"))
         }
         return writer.bytes
     }
