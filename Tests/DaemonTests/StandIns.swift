@@ -124,7 +124,8 @@ import Wire
         super.init(context)
         context.server.onLater(Health.self) { [unowned self] params, _, responder throws(RPCError) in
             guard params.service == "gateway" else { throw RPCError.unknownService(params.service ?? "") }
-            Loop.after(delay ?? .zero) { responder.succeed(self.health) }
+            // The stand-in stays alive for its late answer, though the test may be over by then.
+            Loop.after(delay ?? .zero) { [self] in responder.succeed(health) }
         }
     }
 

@@ -13,10 +13,10 @@ extension Simulation.Report {
 }
 
 extension Simulation {
-    /// One whole run for the command line: its report as text, after its trace where that is wanted.
-    package static func play(seed: UInt64, hours: Int, trace: Bool) -> String {
+    /// One whole run for the command line: its report as text; `trace` hears what people would hear.
+    package static func play(seed: UInt64, hours: Int, trace: @escaping (String) -> Void) -> String {
         let simulation = Simulation(seed: seed)
-        if trace { simulation.onLine = { print($0) } }
+        simulation.onLine = trace
         return simulation.run(hours: hours).text
     }
 }

@@ -19,7 +19,7 @@ while let word = words.popFirst() {
 let first = numbers["--seed", default: 1]
 var isBroken = false
 for seed in first..<first + numbers["--seeds", default: 1] {
-    let report = Simulation.play(seed: seed, hours: Int(numbers["--hours", default: 48]), trace: isTraced)
+    let report = Simulation.play(seed: seed, hours: Int(numbers["--hours", default: 48])) { if isTraced { print($0) } }
     print(report)
     isBroken = isBroken || report.contains("broken")
 }
