@@ -223,6 +223,18 @@ import WatchdogAPI
         #expect(rig.incidents.map(\.incidentClass) == [.saturated])
     }
 
+    @Test func `what was served before the trouble is no sign of service in it`() {
+        var rig = Rig()
+        rig.settle(20)
+        rig.send(.servedRequestsSeen(total: 1000))
+        rig.run(.seconds(3600))
+        rig.behave(.storming)
+        rig.run(.seconds(5))
+        rig.send(.servedRequestsSeen(total: 235_000))
+        rig.run(.seconds(40))
+        #expect(rig.incidents.map(\.incidentClass) == [.livelocked])
+    }
+
     @Test func `a log storm on a starved host is ended within 90 s of its beginning`() {
         var rig = Rig()
         rig.settle(20)

@@ -52,7 +52,7 @@ package enum GuardEvent: Hashable, Sendable {
     /// `heartbeat` was called by the service.
     case heartbeatReceived
     /// The service's own count of served requests, where somebody reads it (metricsd's feed). Optional; it may be
-    /// reported at any time and only has to grow.
+    /// reported at any time. Growth counts from the report before: it needs two within the trouble.
     case servedRequestsSeen(total: Int64)
     /// The dependencies of the service that are down now, from healthd's feed; empty for none.
     case dependenciesSeen(down: [String])

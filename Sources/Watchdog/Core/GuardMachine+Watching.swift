@@ -273,8 +273,9 @@ extension GuardMachine {
     }
 
     mutating func servedRequestsSeen(_ total: Int64, now: Moment) {
-        defer { servedTotal = total }
-        if let before = servedTotal, total > before { lastServed = now.instant }
+        // When in between it grew is not known: at the earliest just after the report before, which may be of yesterday.
+        if let before = served, total > before.total { lastServed = before.at }
+        served = Served(total: total, at: now.instant)
     }
 
     // MARK: Limits

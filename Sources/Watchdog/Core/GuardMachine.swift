@@ -31,6 +31,12 @@ package struct GuardMachine: Hashable, Sendable {
         let due: Instant
     }
 
+    /// What the service said that it had served, and when it was told.
+    struct Served: Hashable, Sendable {
+        let total: Int64
+        let at: Instant
+    }
+
     /// The service's name in the settings.
     package let service: String
     var settings: GuardSettings
@@ -59,7 +65,7 @@ package struct GuardMachine: Hashable, Sendable {
     var lastGood: Moment?
     var lastHeartbeat: Moment?
     var lastServed: Instant?
-    var servedTotal: Int64?
+    var served: Served?
     var dependenciesDown: [String] = []
     /// Why the host is held to be starved; nil where it is not.
     var starvation: String?

@@ -60,9 +60,12 @@ package struct WatchdogCore: Hashable, Sendable {
 
     /// Something happened to a service. One that is not guarded (any more) is answered with nothing.
     package mutating func handle(_ event: GuardEvent, of service: String, now: Moment) -> [Order] {
-        guard let machine = guards[service] else { return [] }
+        // No copy of the guard is held while it changes: it would be copied whole.
+        guard guards[service] != nil else { return [] }
         var orders: [Order] = []
-        if case .timerFired(let id) = event, let late = machine.lateness(of: id, now: now), late > host.starvedDelay {
+        if case .timerFired(let id) = event, let late = guards[service]?.lateness(of: id, now: now),
+            late > host.starvedDelay
+        {
             orders += delaySeen(late, now: now)
         }
         orders += settleGate(now: now)
