@@ -79,7 +79,8 @@ import Time
         let host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host
         // Not by name: NIO's look-up would make threads that nobody named and that may not set their priority here.
         guard let address = try? SocketAddress(ipAddress: host, port: endpoint.port) else {
-            return once.give(.failure(ScrapeError.unreachable("\(endpoint.host) is no address; give one, or localhost")))
+            return once.give(
+                .failure(ScrapeError.unreachable("\(endpoint.host) is no address; give one, or localhost")))
         }
         ClientBootstrap(group: Loop.shared.eventLoop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds))
