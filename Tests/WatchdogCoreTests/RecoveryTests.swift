@@ -223,6 +223,21 @@ import WatchdogAPI
         #expect(rig.incidents.map(\.incidentClass) == [.saturated])
     }
 
+    @Test func `a main thread that spins is left alone while others serve its port`() {
+        var rig = Rig()
+        rig.settle(20)
+        rig.behave(.spinning)
+        for total in 1...120 {
+            rig.send(.servedRequestsSeen(total: Int64(total) * 4096))
+            rig.run(.milliseconds(500))
+        }
+        #expect(rig.forced.isEmpty)
+        #expect(rig.incidents.map(\.incidentClass) == [.saturated])
+        rig.run(.seconds(30))
+        #expect(rig.incidents.map(\.incidentClass) == [.saturated, .spinning], "when it serves no more")
+        #expect(rig.condition == .watching)
+    }
+
     @Test func `what was served before the trouble is no sign of service in it`() {
         var rig = Rig()
         rig.settle(20)

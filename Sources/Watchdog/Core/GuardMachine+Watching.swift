@@ -246,7 +246,8 @@ extension GuardMachine {
         }
         guard process != nil else { return }
         if let probe = probes.oldest, now.instant - probe.sent.instant >= probeTimeout {
-            let signs = [probe.sent.instant, lastGood?.instant, lastHeartbeat?.instant].compactMap { $0 }
+            // Whatever the main thread seems to do: while requests are served it is no wedge.
+            let signs = [probe.sent.instant, lastGood?.instant, lastHeartbeat?.instant, lastServed].compactMap { $0 }
             let since = signs.max() ?? probe.sent.instant
             if let (kind, figures) = progress.wedge(since: since, timeout: probeTimeout, rest: restWindows) {
                 var numbers = figures
