@@ -33,7 +33,7 @@ package struct LivenessSettings: Hashable, Sendable {
         case tcp(TCPEndpoint)
         /// A connection to a Unix stream socket that is taken.
         case unix(path: String)
-        /// The unit's own `WATCHDOG=1`, or `heartbeat` on watchdogd's socket, at least once in `interval`.
+        /// The own `WATCHDOG=1` of a unit with `WatchdogSec=`, or `heartbeat` on watchdogd's socket, at least once in `interval`.
         case heartbeat
     }
 

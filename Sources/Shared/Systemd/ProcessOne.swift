@@ -101,8 +101,8 @@ package actor ProcessOne {
         }
     }
 
-    /// When the unit's process last sent `WATCHDOG=1`, in microseconds of CLOCK_MONOTONIC; 0 where it never did. No signal
-    /// tells of it, so it is asked for.
+    /// When the unit's process last sent `WATCHDOG=1`, in microseconds of CLOCK_MONOTONIC. systemd notes it only of units
+    /// with `WatchdogSec=`, and counts their start as one (seen on 252); otherwise 0. No signal tells of it.
     package nonisolated func lastKeepalive(
         of unit: String, _ answered: @escaping @Sendable (Result<UInt64, ProcessOneFailure>) -> Void
     ) {

@@ -18,7 +18,7 @@ package import WatchdogCore
     func restart(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
     /// Stops the unit, a planned restart included; `done` when the job is.
     func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
-    /// When the unit last sent `WATCHDOG=1` (sd_notify(3)); nil where it never did, or nobody knows.
+    /// When the unit last sent `WATCHDOG=1` (sd_notify(3)); nil where nobody knows, as of a unit without `WatchdogSec=`.
     func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void)
     /// Runs a hook's program for `service`, with none of watchdogd's powers; `done` when it has ended, well or not.
     func run(

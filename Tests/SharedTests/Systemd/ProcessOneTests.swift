@@ -74,6 +74,41 @@ import Time
         thread.stop()
     }
 
+    @Test(.timeLimit(.minutes(1))) func `each WATCHDOG=1 of a unit moves its last sign of life`() async throws {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        let script = "systemd-notify --ready; while systemd-notify WATCHDOG=1; do sleep 0.05; done"
+        try systemd.install(
+            "mainstay-beats.service",
+            "[Service]\nType=notify\nNotifyAccess=all\nWatchdogSec=30\nExecStart=/bin/sh -c '\(script)'\n")
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+        func last() async throws -> UInt64 {
+            try await withCheckedContinuation { done in
+                one.lastKeepalive(of: "mainstay-beats.service") { done.resume(returning: $0) }
+            }.get()
+        }
+        #expect(try await last() == 0)
+        let job = try await withCheckedContinuation { done in
+            one.start("mainstay-beats.service") { done.resume(returning: $0) }
+        }.get()
+        try await Self.next(&reader) { $0 == .jobRemoved(id: job, unit: "mainstay-beats.service", result: "done") }
+        let first = try await last()
+        #expect(first > 0)
+        // As many questions as it takes; the test's own time limit ends it where the unit is mute.
+        var later = first
+        while later == first {
+            try Task.checkCancellation()
+            later = try await last()
+        }
+        #expect(later > first)
+        one.close()
+        thread.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func `a call about a unit that is not there fails with systemd's own reason`()
         async throws
     {
