@@ -267,6 +267,10 @@ private func uncommented(_ text: String) -> String {
             "liveness: {heartbeat: true, failureThreshold: 9}",
             "liveness.failureThreshold: expected at most failureWindow (5), found 9"
         ),
+        (
+            "metrics: {scrape: 'http://gateway.example/metrics'}",
+            "metrics.scrape: expected a URL with an address or localhost"
+        ),
         ("limits: {memory: {for: 1s}}", "limits.memory.maximum: expected a share from 1.0% to 100.0%"),
         ("limits: {memory: {maximum: 64MB}}", "limits.memory.maximum: expected a share from 1.0% to 100.0%"),
         ("limits: {cpu: {maximum: 64MiB}}", "limits.cpu.maximum: expected a share from 1.0% to 100000.0%"),

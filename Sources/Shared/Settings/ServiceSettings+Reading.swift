@@ -232,7 +232,7 @@ extension ScrapeSettings {
     fileprivate static func read(from section: inout Section) -> ScrapeSettings? {
         var scrape: HTTPEndpoint?
         var settings = ScrapeSettings(scrape: HTTPEndpoint(host: "localhost", port: 80, target: "/metrics"))
-        section.require("scrape", Shape<HTTPEndpoint>.http.optional, into: &scrape)
+        section.require("scrape", Shape<HTTPEndpoint>.numericHTTP.optional, into: &scrape)
         section.read("interval", .duration(.milliseconds(500) ... .seconds(3600)), into: &settings.interval)
         section.read("timeout", .duration(Bounds.timeout), into: &settings.timeout)
         section.read("requestsTotal", .text, into: &settings.requestsTotal)

@@ -240,6 +240,7 @@ package struct EnvFileSettings: Hashable, Sendable {
 
 /// Where metricsd reads the service's own figures, in Prometheus' text format.
 package struct ScrapeSettings: Hashable, Sendable {
+    /// Its host is an address or `localhost`.
     package var scrape: HTTPEndpoint
     package var interval: Duration = .seconds(5)
     package var timeout: Duration = .seconds(2)
