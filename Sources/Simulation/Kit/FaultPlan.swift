@@ -20,6 +20,11 @@ package enum Fault: Hashable, Sendable {
     case operatorRestart(service: String)
     case operatorHold(service: String, lasts: Duration)
     case operatorReset(service: String)
+    /// A client or an operator changes a configuration value: nothing wrong by itself, and not counted as a fault.
+    case change(ChangeKind)
+    /// configd dies within a step of a commit; `isPowerCut`: its files lose what was not yet durable.
+    case configKilled(step: CommitStep, isPowerCut: Bool)
+    case configStopped
 
     /// How a service hangs.
     package enum HangKind: String, CaseIterable, Hashable, Sendable {
@@ -29,6 +34,26 @@ package enum Fault: Hashable, Sendable {
         case stopped
         case livelocked
         case failing
+    }
+
+    /// How a configuration value is changed.
+    package enum ChangeKind: String, CaseIterable, Hashable, Sendable {
+        case set
+        /// With a version that is not the newest any more.
+        case stale
+        /// Past configd, with an editor.
+        case byHand
+    }
+
+    /// Where in a commit configd dies.
+    package enum CommitStep: String, CaseIterable, Hashable, Sendable {
+        /// In none.
+        case rest
+        case recordIntent
+        case writeTemporary
+        case replaceFile
+        case syncDirectory
+        case concludeIntent
     }
 }
 
@@ -61,6 +86,9 @@ struct FaultPlan {
             (50_000, { .operatorRestart(service: $0.service()) }),
             (60_000, { .operatorHold(service: $0.service(), lasts: $0.seconds(30, 600)) }),
             (80_000, { .operatorReset(service: $0.service()) }),
+            (600, { .change($0.chance(0.8) ? .set : $0.chance(0.5) ? .stale : .byHand) }),
+            (10_000, { .configKilled(step: $0.one(of: Fault.CommitStep.allCases), isPowerCut: $0.chance(0.5)) }),
+            (60_000, { _ in .configStopped }),
         ]
         for kind in kinds {
             var at = start
@@ -74,16 +102,15 @@ struct FaultPlan {
     }
 
     private mutating func hang() -> Fault {
-        let kinds = Fault.HangKind.allCases
-        return .hang(service: service(), kind: kinds[Int.random(in: 0..<kinds.count, using: &random)])
+        .hang(service: service(), kind: one(of: Fault.HangKind.allCases))
     }
 
     private mutating func daemonFault() -> Fault {
-        let faults: [Fault] = [.watchdogKilled, .watchdogStopped, .healthKilled, .healthStopped]
-        return faults[Int.random(in: 0..<faults.count, using: &random)]
+        one(of: [.watchdogKilled, .watchdogStopped, .healthKilled, .healthStopped])
     }
 
-    private mutating func service() -> String { services[Int.random(in: 0..<services.count, using: &random)] }
+    private mutating func service() -> String { one(of: services) }
+    private mutating func one<Kind>(of kinds: [Kind]) -> Kind { kinds[Int.random(in: 0..<kinds.count, using: &random)] }
     private mutating func chance(_ share: Double) -> Bool { random.unit() < share }
     private mutating func signed(_ most: Double) -> Double { (random.unit() * 2 - 1) * most }
 

@@ -64,6 +64,7 @@ package struct Scenario {
         case "watchdogStopped": return .watchdogStopped
         case "healthKilled": return .healthKilled
         case "healthStopped": return .healthStopped
+        case "configStopped": return .configStopped
         default: break
         }
         guard words.count >= 2 else { throw unknown }
@@ -74,6 +75,9 @@ package struct Scenario {
         case "clockStep": return .clockStep(ms: try duration(words[1]).milliseconds)
         case "restart": return .operatorRestart(service: words[1])
         case "reset": return .operatorReset(service: words[1])
+        case "change":
+            guard let kind = Fault.ChangeKind(rawValue: words[1]) else { throw unknown }
+            return .change(kind)
         default: break
         }
         guard words.count >= 3 else { throw unknown }
@@ -82,6 +86,11 @@ package struct Scenario {
         case "hang":
             guard let kind = Fault.HangKind(rawValue: words[2]) else { throw unknown }
             return .hang(service: service, kind: kind)
+        case "configKilled":
+            guard let step = Fault.CommitStep(rawValue: service), ["kill", "powerCut"].contains(words[2]) else {
+                throw unknown
+            }
+            return .configKilled(step: step, isPowerCut: words[2] == "powerCut")
         case "exit": return .exit(service: service, zombieFor: try duration(words[2]))
         case "saturation": return .saturation(service: service, lasts: try duration(words[2]))
         case "collection": return .collection(service: service, lasts: try duration(words[2]))

@@ -20,7 +20,8 @@ package final class Simulation {
     private let units: [String: SimulatedUnit]
     private let watchdog: SimulatedWatchdog
     private let health: SimulatedHealth
-    private var random: SeededRandom
+    private let config: SimulatedConfig
+    private var plan: FaultPlan
     private var invariants: Invariants
     private var watchdogBackAt: Instant?
     private let start: Instant
@@ -63,10 +64,11 @@ package final class Simulation {
             timeline: timeline, host: host, units: units, settings: Self.guardSettings, random: random.split())
         health = SimulatedHealth(
             timeline: timeline, host: host, units: units, config: Self.healthConfig, random: random.split())
+        plan = FaultPlan(services: Self.services, random: random.split())
+        config = SimulatedConfig(timeline: timeline, host: host, random: random.split())
         start = timeline.now
         invariants = Invariants(services: Self.services, now: timeline.now)
         report = Report(seed: seed)
-        self.random = random
         connect()
     }
 
@@ -107,6 +109,12 @@ package final class Simulation {
         watchdog.onOrder = { [unowned self] order in ordered(order) }
         watchdog.onStartEnded = { [unowned self] service in invariants.startEnded(service) }
         health.onNews = { [unowned self] news in heard(news) }
+        config.onNews = { [unowned self] news in
+            report.digest.add(timeline.now.nanoseconds)
+            report.digest.add(news.utf8)
+            line("config: \(news)")
+        }
+        config.onBroken = { [unowned self] problem in invariants.violated(problem, now: timeline.now) }
         health.onDependencies = { [unowned self] service, down in
             let isDown = !(down ?? []).isEmpty
             let since = invariants.services[service]?.dependencyDownSince
@@ -185,7 +193,6 @@ package final class Simulation {
     package func run(hours: Int) -> Report {
         begin()
         let end = start + .seconds(hours * 3600)
-        var plan = FaultPlan(services: Self.services, random: random.split())
         for (at, fault) in plan.draw(from: start + .seconds(120), until: end) {
             timeline.after(at - timeline.now) { [self] in inject(fault) }
         }
@@ -202,6 +209,7 @@ package final class Simulation {
         timeline.after(.seconds(2)) { [self] in
             watchdog.start()
             health.start()
+            config.start()
         }
         look()
     }
@@ -243,7 +251,7 @@ package final class Simulation {
 
     /// Makes one thing go wrong, now.
     func inject(_ fault: Fault) {
-        report.faults += 1
+        if case .change = fault {} else { report.faults += 1 }
         line("-- \(fault)")
         switch fault {
         case .hang(let service, let kind): ail(service, Self.ailment(kind), for: nil)
@@ -261,6 +269,9 @@ package final class Simulation {
         case .healthStopped: restartHealth(after: .seconds(10))
         case .starvedHost, .fullDisk, .clockStep, .databaseDown: injectOnHost(fault)
         case .operatorStop, .operatorRestart, .operatorHold, .operatorReset: act(fault)
+        case .change(let kind): config.clientChanges(kind)
+        case .configKilled(let step, let isPowerCut): config.killed(in: step, isPowerCut: isPowerCut)
+        case .configStopped: config.stops()
         }
     }
 
@@ -332,7 +343,8 @@ package final class Simulation {
             ail("gateway", .withoutDatabase, for: nil)
             timeline.after(lasts) { [self] in databaseIsBack() }
         case .hang, .exit, .saturation, .collection, .crashLoop, .watchdogKilled, .watchdogStopped, .healthKilled,
-            .healthStopped, .operatorStop, .operatorRestart, .operatorHold, .operatorReset:
+            .healthStopped, .operatorStop, .operatorRestart, .operatorHold, .operatorReset, .change, .configKilled,
+            .configStopped:
             break
         }
     }
@@ -367,7 +379,7 @@ package final class Simulation {
             invariants.services[service]?.oracle.reset()
             watchdog.ask(.resetAsked(by: "uid 0"), of: service)
         case .hang, .exit, .saturation, .collection, .crashLoop, .watchdogKilled, .watchdogStopped, .healthKilled,
-            .healthStopped, .starvedHost, .fullDisk, .clockStep, .databaseDown:
+            .healthStopped, .starvedHost, .fullDisk, .clockStep, .databaseDown, .change, .configKilled, .configStopped:
             break
         }
     }
@@ -398,6 +410,7 @@ package final class Simulation {
         for service in healthStatus.services where service.status != .healthy {
             invariants.violated("\(service.service): \(service.status.rawValue) at the end", now: now)
         }
+        if let problem = config.problemAtEnd { invariants.violated("config: \(problem) at the end", now: now) }
         if healthStatus.alerts > 0 { invariants.violated("\(healthStatus.alerts) alerts stand at the end", now: now) }
     }
 }

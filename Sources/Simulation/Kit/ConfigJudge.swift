@@ -1,0 +1,113 @@
+import ConfigCore
+
+/// The file that the simulated configd keeps: comments, quotings and a key in PEM, as the gateway's.
+enum EnvSample {
+    static let privateKey: String = {
+        let body = Array(repeating: String(repeating: "MIIEvgIBADANBgkqhkiG9w0BAQEFAASC", count: 2), count: 6)
+        let lines = ["-----BEGIN PRIVATE KEY-----"] + body + ["Z2F0ZXdheQ=", "-----END PRIVATE KEY-----"]
+        return lines.joined(separator: "\n")
+    }()
+
+    static let text = """
+        # The gateway's settings.
+        PORT=3000
+
+        # Kept with the provider; rotate in both places.
+        PRIVATE_KEY="\(privateKey)"
+        DATABASE_URL=postgres://gateway@127.0.0.1/gateway
+        # API_TOKEN=none
+        GREETING='hello there'
+
+        """
+}
+
+/// What must hold of a configuration file at every step of every run, told by somebody who knows nothing of how configd
+/// does it. What is found broken comes back as a sentence.
+struct ConfigJudge {
+    /// The contents that the file may have: before and after the last write, or as an operator's editor left it.
+    private var allowed: Set<ConfigCore.Digest> = [ConfigCore.Digest(of: Array(EnvSample.text.utf8))]
+    private var acknowledged: Version?
+    private var mustHold: [Version] = []
+    /// The newest version announced in this life.
+    private var announced: Int64 = 0
+    private var judged: ConfigCore.Digest?
+    private var chained = 0
+
+    mutating func began(from old: ConfigCore.Digest, to new: ConfigCore.Digest) { allowed = [old, new] }
+
+    mutating func edited(_ content: ConfigCore.Digest) {
+        allowed.insert(content)
+        acknowledged = nil
+    }
+
+    mutating func acknowledged(_ version: Version) {
+        acknowledged = version
+        mustHold.append(version)
+        allowed = [version.draft.content]
+    }
+
+    mutating func died() {
+        announced = 0
+        judged = nil
+        chained = 0
+    }
+
+    mutating func announced(_ version: Version) -> String? {
+        defer { announced = max(announced, version.number) }
+        return version.number > announced ? nil : "config: version \(version.number) was announced twice"
+    }
+
+    /// After any step, and whatever was cut off.
+    func looked(at folder: SimulatedFolder) -> String? {
+        allowed.contains(folder.file.digest) ? nil : "config: the file is neither what it was nor what was written"
+    }
+
+    /// After a look that found all well, or has put it right.
+    mutating func recovered(_ folder: SimulatedFolder, _ editor: EnvEditor) -> String? {
+        if let problem = looked(at: folder) { return problem }
+        guard let head = folder.versions.last, head.draft.content == folder.file.digest else {
+            return "config: the file is not its newest version"
+        }
+        if folder.intent != nil || folder.temporary != nil { return "config: a write was left behind" }
+        if !folder.isDurable { return "config: a version is recorded that a power cut would take" }
+        if let acknowledged, head.number < acknowledged.number { return "config: an acknowledged version is gone" }
+        if let acknowledged, acknowledged.number == head.number, acknowledged != head {
+            return "config: an acknowledged version was replaced"
+        }
+        if let problem = linear(folder) { return problem }
+        guard judged != folder.file.digest else { return nil }
+        judged = folder.file.digest
+        return kept(folder.file.bytes, editor)
+    }
+
+    private mutating func linear(_ folder: SimulatedFolder) -> String? {
+        defer { chained = folder.versions.count }
+        for index in min(chained, folder.versions.count)..<folder.versions.count
+        where !folder.versions[index].follows(index > 0 ? folder.versions[index - 1] : nil) {
+            return "config: history is not linear at version \(index + 1)"
+        }
+        return nil
+    }
+
+    private func kept(_ file: [UInt8], _ editor: EnvEditor) -> String? {
+        for (reader, reading) in zip(editor.readers, editor.readings(of: file))
+        where reading.effective["PRIVATE_KEY"] != .text(Array(EnvSample.privateKey.utf8)) {
+            return "config: \(reader.name) reads another PRIVATE_KEY"
+        }
+        let lines = file.split(separator: UInt8(ascii: "\n"))
+        let isWhole = EnvSample.text.utf8.split(separator: UInt8(ascii: "\n")).allSatisfy { line in
+            line.first != UInt8(ascii: "#") || lines.contains { $0.elementsEqual(line) }
+        }
+        return isWhole ? nil : "config: a comment is gone"
+    }
+
+    /// At the end of a run: every version that a client was told of is still there, as it was told.
+    mutating func fullHistory(_ folder: SimulatedFolder) -> String? {
+        chained = 0
+        for version in mustHold
+        where folder.versions.count < version.number || folder.versions[Int(version.number) - 1] != version {
+            return "version \(version.number) was acknowledged and is gone"
+        }
+        return linear(folder)
+    }
+}

@@ -1,0 +1,343 @@
+import ConfigAPI
+import ConfigCore
+import Time
+
+/// configd in the simulated world: the real keeper, commit, recovery and editor, over a simulated folder whose every step
+/// takes its time. It can be killed within any step, with or without what was not yet durable; stopped; and its disk can be
+/// full.
+final class SimulatedConfig {
+    /// How often the daemon ticks; a look at the file is due each minute.
+    private static let tickInterval: Duration = .seconds(30)
+    private static let id = Keeper.FileID(service: "gateway", path: "/srv/gateway/.env")
+    private static let identity = FileIdentity(uid: 1000, gid: 1000, mode: 0o600)
+    private static let keys = ["API_TOKEN", "DATABASE_URL", "GREETING", "MAX_CLIENTS", "PORT"]
+    private static let values = [
+        "4711", "postgres://gateway@127.0.0.1:5432/gateway?sslmode=disable", "it's", "a b  c", "p@ss#word", "$HOME",
+        "say \"yes\"", "", "two\nlines", "back\\slash", "caf\u{e9}",
+    ]
+
+    /// Something the store thread has to do.
+    private enum Job {
+        case look
+        case change(expected: Int64, key: String, value: [UInt8])
+    }
+
+    /// One write under way.
+    private final class Write {
+        var commit: Commit
+        let old: SimulatedFolder.Content
+        let new: SimulatedFolder.Content
+
+        init(_ commit: Commit, old: SimulatedFolder.Content, new: SimulatedFolder.Content) {
+            self.commit = commit
+            self.old = old
+            self.new = new
+        }
+    }
+
+    private let timeline: Timeline
+    private let host: SimulatedHost
+    private var random: SeededRandom
+    private let editor = EnvEditor(readers: ["node-dotenv", "systemd"].compactMap(Dialect.named))
+    private(set) var folder = SimulatedFolder(holding: Array(EnvSample.text.utf8))
+    private var keeper: Keeper?
+    private var life = 0
+    private var isStopped = false
+    private var waiting: [() -> Void] = []
+    private var jobs: [Job] = []
+    private var isBusy = false
+    /// In which step of the next commit it dies, and whether what is not durable outlives it.
+    private var doom: (step: Fault.CommitStep, isPowerCut: Bool)?
+    private var judge = ConfigJudge()
+
+    /// What subscribers, the journal and clients are told.
+    var onNews: (String) -> Void = { _ in }
+    /// An invariant is broken.
+    var onBroken: (String) -> Void = { _ in }
+
+    init(timeline: Timeline, host: SimulatedHost, random: SeededRandom) {
+        self.timeline = timeline
+        self.host = host
+        self.random = random
+    }
+
+    /// What is wrong with it at the end of a healed run; nil where all is well.
+    var problemAtEnd: String? {
+        if keeper == nil || isStopped { return "configd is not running" }
+        guard case .whole = keeper?.condition(of: Self.id) else { return "the file is not whole" }
+        return judge.fullHistory(folder)
+    }
+
+    // MARK: The daemon's life
+
+    func start() {
+        life += 1
+        keeper = Keeper()
+        perform(keeper?.configured([Self.id], now: timeline.now) ?? [])
+        tick(life)
+    }
+
+    /// It ends now; systemd starts it again.
+    private func dies(isPowerCut: Bool) {
+        if isPowerCut { folder.losesPower() }
+        judge.died()
+        keeper = nil
+        isStopped = false
+        waiting = []
+        jobs = []
+        isBusy = false
+        doom = nil
+        life += 1
+        let life = life
+        onNews("died")
+        timeline.after(.milliseconds(700)) { [self] in if life == self.life { start() } }
+    }
+
+    /// Kills it: at rest now, otherwise within that step of a change that a client asks for now.
+    func killed(in step: Fault.CommitStep, isPowerCut: Bool) {
+        guard keeper != nil, !isStopped else { return }
+        guard step != .rest else { return dies(isPowerCut: isPowerCut) }
+        doom = (step, isPowerCut)
+        clientChanges(.set)
+    }
+
+    /// Stops it; systemd kills what does not answer after 10 s.
+    func stops() {
+        guard keeper != nil, !isStopped else { return }
+        isStopped = true
+        let life = life
+        timeline.after(.seconds(10)) { [self] in if life == self.life { dies(isPowerCut: false) } }
+    }
+
+    private func tick(_ life: Int) {
+        after(Self.tickInterval) { [self] in
+            perform(keeper?.ticked(now: timeline.now) ?? [])
+            tick(life)
+        }
+    }
+
+    /// Runs `body` later in this life; while stopped, it waits.
+    private func after(_ delay: Duration, _ body: @escaping () -> Void) {
+        let life = life
+        timeline.after(delay) { [self] in
+            guard life == self.life else { return }
+            if isStopped { waiting.append(body) } else { body() }
+        }
+    }
+
+    private func perform(_ actions: [Keeper.Action]) {
+        for action in actions {
+            switch action {
+            case .look: enqueue(.look)
+            case .announce(_, let version):
+                if let problem = judge.announced(version) { onBroken(problem) }
+                // Where a run begins is no news.
+                guard version.draft.origin != .baseline else { continue }
+                onNews("version \(version.number) \(version.draft.origin.rawValue)")
+            case .reportTrouble(_, .troubled(let failure)): onNews("in trouble: \(failure.step): \(failure.cause)")
+            case .reportTrouble: onNews("in trouble")
+            case .reportMended: onNews("mended")
+            }
+        }
+    }
+
+    // MARK: Clients
+
+    /// A client, or an operator with an editor, changes one value.
+    func clientChanges(_ kind: Fault.ChangeKind) {
+        let key = Self.keys[Int.random(in: 0..<Self.keys.count, using: &random)]
+        let value = Array(Self.values[Int.random(in: 0..<Self.values.count, using: &random)].utf8)
+        let head = folder.versions.last?.number ?? 0
+        switch kind {
+        case .set: ask(.change(expected: head, key: key, value: value))
+        case .stale: ask(.change(expected: head - 1, key: key, value: value))
+        case .byHand:
+            guard let edited = try? editor.apply([.set(key: key, value: value)], to: folder.file.bytes) else { return }
+            let content = SimulatedFolder.Content(edited)
+            judge.edited(content.digest)
+            folder.edit(content)
+        }
+    }
+
+    private func ask(_ job: Job) {
+        guard keeper != nil else { return }
+        after(.microseconds(200)) { [self] in enqueue(job) }
+    }
+
+    // MARK: The store thread
+
+    private func enqueue(_ job: Job) {
+        jobs.append(job)
+        if !isBusy { next() }
+    }
+
+    private func next() {
+        isBusy = !jobs.isEmpty
+        guard isBusy else { return }
+        let job = jobs.removeFirst()
+        let found = Recovery.Found(
+            head: folder.versions.last, intent: folder.intent, content: folder.file.digest)
+        recover(Recovery.steps(for: found)[...], made: []) { [self] condition, made in
+            switch job {
+            case .look:
+                let versions = news(made)
+                perform(keeper?.looked(Self.id, condition, versions: versions, now: timeline.now) ?? [])
+                next()
+            case .change(let expected, let key, let value):
+                let versions = news(made)
+                perform(keeper?.changed(Self.id, condition, versions: versions, now: timeline.now) ?? [])
+                guard case .whole(let head) = condition else { return refused("in trouble") }
+                guard head.number == expected else { return refused("version \(head.number), not \(expected)") }
+                change(key, value, after: head)
+            }
+        }
+    }
+
+    /// Versions that were not announced; at the first look, those that it made.
+    private func news(_ made: [Version]) -> [Version] {
+        guard let announced = keeper?.announced(of: Self.id) else { return made }
+        return Array(folder.versions[Int(announced)...])
+    }
+
+    private func recover(
+        _ steps: ArraySlice<Recovery.Step>, made: [Version],
+        _ done: @escaping (Keeper.Condition, [Version]) -> Void
+    ) {
+        guard let step = steps.first else {
+            guard let head = folder.versions.last else { return done(.missing(nil), made) }
+            if let problem = judge.recovered(folder, editor) { onBroken(problem) }
+            return done(.whole(head), made)
+        }
+        after(.milliseconds(2)) { [self] in
+            var made = made
+            switch step {
+            case .syncDirectory: folder.sync()
+            case .concludeIntent:
+                if let version = folder.intent?.version { made.append(version) }
+                folder.concludeIntent()
+            case .removeTemporary: folder.removeTemporary()
+            case .dropIntent:
+                if host.diskIsFull { return done(.troubled(StepFailure(.noSpace, step: "drop")), made) }
+                folder.dropIntent()
+            case .adopt(let origin):
+                if host.diskIsFull { return done(.troubled(StepFailure(.noSpace, step: "record")), made) }
+                let version = version(folder.file, origin)
+                folder.adopt(version)
+                made.append(version)
+            }
+            recover(steps.dropFirst(), made: made, done)
+        }
+    }
+
+    private func version(_ content: SimulatedFolder.Content, _ origin: ConfigOrigin) -> Version {
+        let draft = Version.Draft(
+            origin: origin, content: content.digest, sizeBytes: Int64(content.bytes.count), keys: [],
+            at: timeline.moment.wall, authorUID: 1000, reason: "", identity: Self.identity)
+        return Version(draft, after: folder.versions.last)
+    }
+
+    private func refused(_ reason: String) {
+        onNews("change refused: \(reason)")
+        ended()
+    }
+
+    private func ended() {
+        if let doom { return dies(isPowerCut: doom.isPowerCut) }
+        next()
+    }
+
+    // MARK: A commit
+
+    private func change(_ key: String, _ value: [UInt8], after head: Version) {
+        let old = folder.file
+        do {
+            let bytes = try editor.apply([.set(key: key, value: value)], to: old.bytes)
+            guard bytes != old.bytes else { return refused("nothing to change") }
+            let new = SimulatedFolder.Content(bytes)
+            let write = Write(
+                Commit(Intent(version: version(new, .set), temporary: ".env.mainstay-1")), old: old, new: new)
+            judge.began(from: old.digest, to: new.digest)
+            perform(write.commit.begin(), of: write)
+        } catch { refused("\(key) cannot be written so") }
+    }
+
+    private func perform(_ action: Commit.Action, of write: Write) {
+        if case .end(let outcome) = action { return end(outcome) }
+        let step = Fault.CommitStep(action)
+        after(.milliseconds(step == .writeTemporary ? 5 : 2)) { [self] in
+            if let doom, doom.step == step {
+                if random.next() & 1 == 0 { _ = carryOut(action, of: write, isCut: true) }
+                check()
+                return dies(isPowerCut: doom.isPowerCut)
+            }
+            let failure = carryOut(action, of: write, isCut: false)
+            check()
+            perform(failure.map { write.commit.failed($0) } ?? write.commit.succeeded(), of: write)
+        }
+    }
+
+    private func check() {
+        if let problem = judge.looked(at: folder) { onBroken(problem) }
+    }
+
+    /// Does a step, or, where it is cut off, as much of it as a crash may leave.
+    private func carryOut(_ action: Commit.Action, of write: Write, isCut: Bool) -> StepFailure? {
+        switch action {
+        case .recordIntent(let intent):
+            // A transaction whose commit failed may have reached the disk all the same.
+            if !host.diskIsFull || random.next() & 3 == 0 { folder.record(intent) }
+            return host.diskIsFull ? StepFailure(.noSpace, step: "record") : nil
+        case .writeTemporary:
+            guard host.diskIsFull || isCut else {
+                folder.writeTemporary(write.new, isDurable: true)
+                return nil
+            }
+            let length = Int.random(in: 0...write.new.bytes.count, using: &random)
+            folder.writeTemporary(SimulatedFolder.Content(Array(write.new.bytes.prefix(length))), isDurable: false)
+            return StepFailure(.noSpace, step: "write")
+        case .replaceFile:
+            guard folder.file == write.old else { return StepFailure(.changedMeanwhile, step: "replace") }
+            folder.replaceFile()
+        case .syncDirectory:
+            if host.diskIsFull, random.next() & 1 == 0 { return StepFailure(.noSpace, step: "make durable") }
+            folder.sync()
+        case .concludeIntent:
+            if host.diskIsFull { return StepFailure(.noSpace, step: "conclude") }
+            folder.concludeIntent()
+        case .removeTemporary: folder.removeTemporary()
+        case .dropIntent:
+            if host.diskIsFull { return StepFailure(.noSpace, step: "drop") }
+            folder.dropIntent()
+        case .end: break
+        }
+        return nil
+    }
+
+    private func end(_ outcome: Commit.Outcome) {
+        switch outcome {
+        case .applied(let version):
+            judge.acknowledged(version)
+            perform(
+                keeper?.changed(Self.id, .whole(version), versions: [version], now: timeline.now) ?? [])
+            ended()
+        case .refused(let failure): refused("\(failure.step): \(failure.cause)")
+        case .doubtful(let failure):
+            perform(keeper?.changed(Self.id, .troubled(failure), versions: [], now: timeline.now) ?? [])
+            refused("in doubt: \(failure.step): \(failure.cause)")
+        }
+    }
+}
+
+extension Fault.CommitStep {
+    /// The step that an action is; what clears away after a failure is no step that a kill is aimed at.
+    init(_ action: Commit.Action) {
+        switch action {
+        case .recordIntent: self = .recordIntent
+        case .writeTemporary: self = .writeTemporary
+        case .replaceFile: self = .replaceFile
+        case .syncDirectory: self = .syncDirectory
+        case .concludeIntent: self = .concludeIntent
+        case .removeTemporary, .dropIntent, .end: self = .rest
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import ConfigCore
+
+/// What a disk holds of one `.env` file: the file, what a write puts beside it, the ledger of its versions, and what of all
+/// that a power cut would take back.
+struct SimulatedFolder {
+    /// A file's bytes and their sum, made once.
+    struct Content: Hashable {
+        let bytes: [UInt8]
+        let digest: ConfigCore.Digest
+
+        init(_ bytes: [UInt8]) {
+            self.bytes = bytes
+            digest = ConfigCore.Digest(of: bytes)
+        }
+    }
+
+    private struct Ledger: Hashable {
+        var versions = 0
+        var intent: Intent?
+    }
+
+    /// What programs read.
+    private(set) var file: Content
+    private(set) var temporary: Content?
+    private(set) var isTemporaryDurable = false
+    /// The concluded versions, the oldest first.
+    private(set) var versions: [Version] = []
+    private(set) var intent: Intent?
+    /// What the name leads to after a power cut, where that is not `file`.
+    private var durableFile: Content?
+    /// The ledger after a power cut, where a conclusion was only seen.
+    private var durableLedger: Ledger?
+
+    init(holding file: [UInt8]) { self.file = Content(file) }
+
+    var isDurable: Bool { durableFile == nil }
+
+    // MARK: The steps
+
+    mutating func record(_ intent: Intent) {
+        self.intent = intent
+        durableLedger = nil
+    }
+
+    mutating func writeTemporary(_ content: Content, isDurable: Bool) {
+        temporary = content
+        isTemporaryDurable = isDurable
+    }
+
+    mutating func replaceFile() {
+        guard let temporary else { return }
+        durableFile = durableFile ?? file
+        file = temporary
+        self.temporary = nil
+    }
+
+    mutating func sync() { durableFile = nil }
+
+    mutating func concludeIntent() {
+        guard let intent else { return }
+        durableLedger = durableLedger ?? Ledger(versions: versions.count, intent: intent)
+        versions.append(intent.version)
+        self.intent = nil
+    }
+
+    mutating func dropIntent() {
+        intent = nil
+        durableLedger = nil
+    }
+
+    mutating func removeTemporary() { temporary = nil }
+
+    mutating func adopt(_ version: Version) {
+        versions.append(version)
+        durableLedger = nil
+    }
+
+    /// Somebody's editor, which writes well.
+    mutating func edit(_ content: Content) {
+        file = content
+        durableFile = nil
+    }
+
+    // MARK: Power
+
+    /// What was not made durable is lost. A temporary that was not becomes zeros, as a file system leaves it.
+    mutating func losesPower() {
+        if let durableFile { file = durableFile }
+        durableFile = nil
+        if let durableLedger {
+            versions.removeSubrange(durableLedger.versions...)
+            intent = durableLedger.intent
+        }
+        durableLedger = nil
+        if let torn = temporary, !isTemporaryDurable {
+            temporary = Content([UInt8](repeating: 0, count: torn.bytes.count))
+        }
+    }
+}
