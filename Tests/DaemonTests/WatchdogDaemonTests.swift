@@ -233,8 +233,8 @@ extension Assembly<WatchdogUnderTest> {
     func stop(stopped: @escaping @Loop () -> Void) { daemon.stop(stopped: stopped) }
 }
 
-/// Process 1 for one unit, `web.service`: runs an nginx of one process with `Restart=always` and `RestartSec=15s`, as the
-/// guarded unit's drop-in has it.
+/// Process 1 for one unit, `web.service`: runs an nginx of one process with `Restart=always` and `RestartSec=15s`, as
+/// the guarded unit's drop-in has it.
 @Loop final class NginxUnit: UnitControl {
     nonisolated static let program = "/usr/sbin/nginx"
     private static let name = "web.service"

@@ -33,7 +33,8 @@ package struct LivenessSettings: Hashable, Sendable {
         case tcp(TCPEndpoint)
         /// A connection to a Unix stream socket that is taken.
         case unix(path: String)
-        /// The own `WATCHDOG=1` of a unit with `WatchdogSec=`, or `heartbeat` on watchdogd's socket, at least once in `interval`.
+        /// `WATCHDOG=1` of a unit with `WatchdogSec=`, or `heartbeat` on watchdogd's socket, at least once in
+        /// `interval`.
         case heartbeat
     }
 

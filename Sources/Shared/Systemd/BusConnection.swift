@@ -2,8 +2,8 @@ internal import CSystemd
 internal import Glibc
 internal import Time
 
-/// One sd-bus connection on an `EventThread`. sd-bus objects are not thread safe: this one is made, used and ended by the
-/// actor that owns it. No call here waits: replies, the deadline and the end of the connection come as callbacks.
+/// One sd-bus connection on an `EventThread`. sd-bus objects are not thread safe: this one is made, used and ended by
+/// the actor that owns it. No call here waits: replies, the deadline and the end of the connection come as callbacks.
 final class BusConnection {
     private let thread: EventThread
     private let bus: OpaquePointer
@@ -81,7 +81,8 @@ final class BusConnection {
             result = argument.append(to: message)
         }
         if result >= 0 {
-            // Our own timer is the deadline, since sd-bus starts its own only when the connection stands. UInt64.max: none.
+            // Our own timer is the deadline, since sd-bus starts its own only when the connection stands. UInt64.max:
+            // none.
             let context = Unmanaged.passUnretained(call).toOpaque()
             result = sd_bus_call_async(
                 bus, &call.slot, message, { message, context, _ in BusConnection.reply(message, context) }, context,

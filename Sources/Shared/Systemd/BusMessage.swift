@@ -1,8 +1,8 @@
 internal import CSystemd
 internal import Glibc
 
-/// Reads a D-Bus message in order, by sd-bus's own reader and without its C varargs. A value that is not of the expected
-/// type reads as nil; nothing traps on what a peer sent.
+/// Reads a D-Bus message in order, by sd-bus's own reader and without its C varargs. A value that is not of the
+/// expected type reads as nil; nothing traps on what a peer sent.
 struct BusReader {
     /// An `sd_bus_message`, valid for the callback it was given to.
     let message: OpaquePointer

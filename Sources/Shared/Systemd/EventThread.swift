@@ -3,12 +3,12 @@ internal import Glibc
 internal import Synchronization
 package import Time
 
-/// A named thread that waits on descriptors, timers and a mailbox with one epoll. NIO has no public way to watch a foreign
-/// descriptor, so what libsystemd and the kernel signal by one (sd-bus, pidfds) lives here: in a
-/// daemon the thread is called `bus`.
+/// A named thread that waits on descriptors, timers and a mailbox with one epoll. NIO has no public way to watch a
+/// foreign descriptor, so what libsystemd and the kernel signal by one (sd-bus, pidfds) lives here: in a daemon the
+/// thread is called `bus`.
 ///
-/// It is a serial executor: an actor that names it as its own runs here only, and the compiler keeps its state off every
-/// other thread. Nothing that runs here may block; a body that does delays all the others.
+/// It is a serial executor: an actor that names it as its own runs here only, and the compiler keeps its state off
+/// every other thread. Nothing that runs here may block; a body that does delays all the others.
 package final class EventThread: SerialExecutor, @unchecked Sendable {
     // Unchecked, because everything below the mailbox is touched by the thread alone; each entry point checks that.
     private let name: String
@@ -60,7 +60,8 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
         fileprivate var value: UInt64
     }
 
-    /// Starts the thread. `name` is cut to 15 bytes by the kernel. Nil only where the host is out of descriptors or threads.
+    /// Starts the thread. `name` is cut to 15 bytes by the kernel. Nil only where the host is out of descriptors or
+    /// threads.
     package init?(name: String) {
         self.name = name
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -224,8 +225,8 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
     }
 
     private func fireDueTimers() {
-        // Only those due now, and at most as many as there are: a timer that sets itself again in the past must not keep
-        // the descriptors waiting. Each is taken off before it fires, so it may cancel or add others.
+        // Only those due now, and at most as many as there are: a timer that sets itself again in the past must not
+        // keep the descriptors waiting. Each is taken off before it fires, so it may cancel or add others.
         let now = Self.now
         for _ in 0..<timers.count {
             guard let next = timers.last, next.deadline <= now else { return }

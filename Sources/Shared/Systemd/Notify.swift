@@ -4,8 +4,8 @@ internal import Glibc
 
 /// What a daemon tells the process that started it (sd_notify(3)), and the descriptors it was handed.
 ///
-/// Where there is no supervisor (`NOTIFY_SOCKET` unset: development, `--foreground`) every call does nothing and answers
-/// `false`. A call is one datagram to process 1 and takes microseconds.
+/// Where there is no supervisor (`NOTIFY_SOCKET` unset: development, `--foreground`) every call does nothing and
+/// answers `false`. A call is one datagram to process 1 and takes microseconds.
 package enum Notify {
     /// Whether a supervisor listens.
     package static var isSupervised: Bool {

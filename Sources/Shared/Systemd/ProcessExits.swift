@@ -1,8 +1,8 @@
 internal import CLinux
 internal import Glibc
 
-/// Tells of the end of processes that are not our children, by pidfd: 54 us after it at the median (FACTS §11). A zombie
-/// counts as ended, however long its parent leaves it unreaped: its pidfd is ready from the moment it died.
+/// Tells of the end of processes that are not our children, by pidfd: 54 us after it at the median (FACTS §11). A
+/// zombie counts as ended, however long its parent leaves it unreaped: its pidfd is ready from the moment it died.
 package actor ProcessExits {
     private nonisolated let thread: EventThread
     private var watches: [Int32: Watch] = [:]
@@ -35,8 +35,8 @@ package actor ProcessExits {
         thread.post { self.assumeIsolated { $0.end(pid) } }
     }
 
-    /// Sends `signal` to that very process, by pidfd: never to another that has its pid by now. The answer is 0 or errno;
-    /// ESRCH where it is gone.
+    /// Sends `signal` to that very process, by pidfd: never to another that has its pid by now. The answer is 0 or
+    /// errno; ESRCH where it is gone.
     package nonisolated func signal(
         _ pid: Int32, startTicks: UInt64, signal: Int32, _ answered: @escaping @Sendable (Int32) -> Void
     ) {

@@ -4,9 +4,9 @@ internal import Time
 
 /// Process 1's unit control and what it says of units, by D-Bus and without ever waiting for it.
 ///
-/// It talks over process 1's private socket, which needs no dbus-daemon (a stopped one hangs bus calls past any timeout),
-/// and over the system bus only where that fails. It connects again by itself, tells so by `disconnected` and `connected`,
-/// and reads every followed unit anew after a connect: no change is lost, several may be told as one.
+/// It talks over process 1's private socket, which needs no dbus-daemon (a stopped one hangs bus calls past any
+/// timeout), and over the system bus only where that fails. It connects again by itself, tells so by `disconnected` and
+/// `connected`, and reads every followed unit anew after a connect: no change is lost, several may be told as one.
 package actor ProcessOne {
     /// A way to process 1.
     package struct Route: Hashable, Sendable {
@@ -101,8 +101,8 @@ package actor ProcessOne {
         }
     }
 
-    /// When the unit's process last sent `WATCHDOG=1`, in microseconds of CLOCK_MONOTONIC. systemd notes it only of units
-    /// with `WatchdogSec=`, and counts their start as one (seen on 252); otherwise 0. No signal tells of it.
+    /// When the unit's process last sent `WATCHDOG=1`, in microseconds of CLOCK_MONOTONIC. systemd notes it only of
+    /// units with `WatchdogSec=`, and counts their start as one (seen on 252); otherwise 0. No signal tells of it.
     package nonisolated func lastKeepalive(
         of unit: String, _ answered: @escaping @Sendable (Result<UInt64, ProcessOneFailure>) -> Void
     ) {
@@ -152,8 +152,8 @@ package actor ProcessOne {
         }
     }
 
-    /// Runs a program as the transient unit `unit` (`NAME.service`): process 1 starts it, as its user and with none of the
-    /// caller's powers or sandbox. Its job is `done` when it exits with 0, and `failed` otherwise.
+    /// Runs a program as the transient unit `unit` (`NAME.service`): process 1 starts it, as its user and with none of
+    /// the caller's powers or sandbox. Its job is `done` when it exits with 0, and `failed` otherwise.
     package nonisolated func run(_ program: Program, as unit: String, _ answered: @escaping JobAnswer) {
         let command = BusArgument.structure(
             "sasb",

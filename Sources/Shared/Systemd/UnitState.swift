@@ -24,7 +24,8 @@ package struct UnitState: Hashable, Sendable {
     package var invocation = ""
     /// The queued job's id; 0 for none.
     package var job: UInt32 = 0
-    /// The queued job's kind: `start`, `stop`, `restart`, …; empty for none, or where it was over before it could be read.
+    /// The queued job's kind: `start`, `stop`, `restart`, …; empty for none, or where it was over before it could be
+    /// read.
     package var jobKind = ""
     /// Path under the cgroup root, as `/system.slice/gateway.service`.
     package var controlGroup = ""

@@ -1,8 +1,8 @@
-/// How many connections wait to be accepted at a listening TCP socket: 39 behind a saturated gateway, 20 behind a hung one
-/// (FACTS §4).
+/// How many connections wait to be accepted at a listening TCP socket: 39 behind a saturated gateway, 20 behind a hung
+/// one (FACTS §4).
 enum AcceptQueues {
-    /// Of the sockets in our own network namespace that listen on `port`, the longest queue; nil where none does, or the
-    /// kernel cannot say.
+    /// Of the sockets in our own network namespace that listen on `port`, the longest queue; nil where none does, or
+    /// the kernel cannot say.
     static func waiting(port: UInt16, _ kernel: inout InetDiag) -> Int64? {
         kernel.sockets(port: port, .listen)?.map(\.receiveQueue).max()
     }

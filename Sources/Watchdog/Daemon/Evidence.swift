@@ -182,7 +182,8 @@ struct Evidence {
         return ["states": .object(JSONObject(states)), "listed": .array(listed)]
     }
 
-    /// The figures of the unit's control group: of the one hierarchy, or of the old ones where a controller is bound there.
+    /// The figures of the unit's control group: of the one hierarchy, or of the old ones where a controller is bound
+    /// there.
     private func controlGroup(_ path: String) -> JSON? {
         guard let membership = ProcFile.contents("/proc/\(process.pid)/cgroup") else { return nil }
         var figures: JSONObject = ["membership": .string(String(decoding: membership, as: UTF8.self))]

@@ -3,9 +3,9 @@ import Time
 import WatchdogCore
 
 extension GuardSettings {
-    /// What a service's settings mean to its guard. Bounds in per cent need to know of what: `memoryBytes` is the unit's
-    /// memory limit or the host's memory, `openFiles` the process's own limit; while that is not known the bound is not
-    /// watched.
+    /// What a service's settings mean to its guard. Bounds in per cent need to know of what: `memoryBytes` is the
+    /// unit's memory limit or the host's memory, `openFiles` the process's own limit; while that is not known the bound
+    /// is not watched.
     init(_ service: ServiceSettings, memoryBytes: Int64?, openFiles: Int64?, mayAct: Bool) {
         self.init(unit: service.unit)
         self.mayAct = mayAct

@@ -4,8 +4,8 @@ import Time
 import WatchdogAPI
 import Wire
 
-/// healthd as watchdogd sees it: what each service depends on and is down now, and where pages go. Nothing waits for it;
-/// while it is silent its last words are not believed.
+/// healthd as watchdogd sees it: what each service depends on and is down now, and where pages go. Nothing waits for
+/// it; while it is silent its last words are not believed.
 @Loop final class HealthPeer {
     private let peer: Peer
     private var dependencies: @Loop (_ service: String, _ down: [String]) -> Void = { _, _ in }

@@ -8,8 +8,8 @@ import Systemd
 import Time
 import WatchdogCore
 
-/// The user's own actions on a service (drain, escalate): an HTTP POST, a signal, or a program. Each has its time; none is
-/// waited for.
+/// The user's own actions on a service (drain, escalate): an HTTP POST, a signal, or a program. Each has its time; none
+/// is waited for.
 @Loop final class Hooks {
     private let exits: ProcessExits
     private let control: any UnitControl

@@ -126,13 +126,13 @@ struct InetDiag {
     }
 }
 
-/// How many answers a service has written to its clients, told without its help: each connection to its port on which the
-/// process has written more since the last look counts as one.
+/// How many answers a service has written to its clients, told without its help: each connection to its port on which
+/// the process has written more since the last look counts as one.
 ///
 /// It is the proof of service that a saturated one can always give. A probe may wait for minutes: Node takes one
 /// connection from its queue in each turn of its loop, and with 40 clients of 60 ms a turn takes 2.4 s (seen: an answer
-/// after 29 s, the next not within 30 s). The service's own counter cannot be read meanwhile either, since reading it is a
-/// connection, too. What the kernel still sends of an old answer does not count: that was written before.
+/// after 29 s, the next not within 30 s). The service's own counter cannot be read meanwhile either, since reading it
+/// is a connection, too. What the kernel still sends of an old answer does not count: that was written before.
 struct AnswersWritten {
     /// After a longer pause a look only begins a new count: what was written in between says nothing of now.
     private static let longestPause: Duration = .seconds(10)

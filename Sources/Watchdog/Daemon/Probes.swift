@@ -7,8 +7,9 @@ import Settings
 import Time
 import WatchdogCore
 
-/// The liveness probes that are open: each on a connection of its own, which stays open past its timeout, because a late
-/// answer is the proof that the service is busy and not hung (FACTS §4). Whether an answer was late is the core's to say.
+/// The liveness probes that are open: each on a connection of its own, which stays open past its timeout, because a
+/// late answer is the proof that the service is busy and not hung (FACTS §4). Whether an answer was late is the core's
+/// to say.
 @Loop final class Probes {
     /// A probe and the service it belongs to.
     private struct Key: Hashable {

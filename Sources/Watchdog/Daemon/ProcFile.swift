@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// One file of /proc, kept open and read anew from its start each time. A descriptor of a process that has ended reads as
-/// nothing (ESRCH), whoever has its pid by now.
+/// One file of /proc, kept open and read anew from its start each time. A descriptor of a process that has ended reads
+/// as nothing (ESRCH), whoever has its pid by now.
 final class ProcFile {
     private let descriptor: Int32
 

@@ -62,8 +62,8 @@ struct ProcessReader {
             openFiles: Self.countOpenFiles(identity.pid), openFilesLimit: process.openFilesLimit)
     }
 
-    /// How many answers were seen to be written to clients of `port`, in all looks; nil where its sockets cannot be seen
-    /// from here, as in another network namespace.
+    /// How many answers were seen to be written to clients of `port`, in all looks; nil where its sockets cannot be
+    /// seen from here, as in another network namespace.
     mutating func answersWritten(_ identity: ProcessIdentity, port: UInt16) throws -> Int64? {
         guard try openProcess(identity).sharesOurNetwork,
             let sockets = kernel.sockets(

@@ -4,8 +4,8 @@ import WatchdogAPI
 import WatchdogCore
 import Wire
 
-/// What watchdogd keeps over its own death, owned by the thread `store`: one file a service (its budget, its back-off, an
-/// operator's hold), one an incident, one a bundle of evidence. Plain JSON files: at 3 a.m. `cat` reads them, and a
+/// What watchdogd keeps over its own death, owned by the thread `store`: one file a service (its budget, its back-off,
+/// an operator's hold), one an incident, one a bundle of evidence. Plain JSON files: at 3 a.m. `cat` reads them, and a
 /// damaged one costs itself alone.
 ///
 /// A file is replaced whole: written beside, fsynced, renamed, the folder fsynced (FACTS §3).

@@ -5,8 +5,8 @@ package import Systemd
 package import Time
 package import WatchdogCore
 
-/// Process 1 as the watchdog's unit control. `ProcessOne` lives on the thread `bus`; here its answers come to the loop, and
-/// jobs are followed from the call to their end.
+/// Process 1 as the watchdog's unit control. `ProcessOne` lives on the thread `bus`; here its answers come to the loop,
+/// and jobs are followed from the call to their end.
 @Loop package final class SystemdControl: UnitControl {
     private let thread: EventThread
     private let routes: [ProcessOne.Route]
@@ -108,7 +108,8 @@ package import WatchdogCore
     ) {
         guard let one else { return done(.failed(ProcessOneFailure.notConnected.name)) }
         hooksRun += 1
-        // Not `mainstay-…`: the daemons' own drop-in holds for every unit of that name, and would start it again and again.
+        // Not `mainstay-…`: the daemons' own drop-in holds for every unit of that name, and would start it again and
+        // again.
         let unit = "hook-of-\(service)-\(getpid())-\(hooksRun).service"
         one.run(
             ProcessOne.Program(arguments: program.arguments, user: program.user, timeout: time), as: unit, follow(done))

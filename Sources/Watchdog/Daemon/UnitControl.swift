@@ -3,8 +3,8 @@ package import Settings
 package import Time
 package import WatchdogCore
 
-/// What runs the guarded units: process 1, or what stands in for it where there is no systemd. It carries out and reports;
-/// it decides nothing, and no call of it waits.
+/// What runs the guarded units: process 1, or what stands in for it where there is no systemd. It carries out and
+/// reports; it decides nothing, and no call of it waits.
 @Loop package protocol UnitControl: AnyObject, Sendable {
     /// Begins to connect and to report; `told` is called for every event from then on.
     func begin(told: @escaping @Loop (UnitControlEvent) -> Void)
@@ -18,7 +18,8 @@ package import WatchdogCore
     func restart(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
     /// Stops the unit, a planned restart included; `done` when the job is.
     func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
-    /// When the unit last sent `WATCHDOG=1` (sd_notify(3)); nil where nobody knows, as of a unit without `WatchdogSec=`.
+    /// When the unit last sent `WATCHDOG=1` (sd_notify(3)); nil where nobody knows, as of a unit without
+    /// `WatchdogSec=`.
     func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void)
     /// Runs a hook's program for `service`, with none of watchdogd's powers; `done` when it has ended, well or not.
     func run(

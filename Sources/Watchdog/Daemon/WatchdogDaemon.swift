@@ -10,9 +10,9 @@ import Wire
 
 /// watchdogd: feeds its core with what happens and carries out what the core orders. It decides nothing itself.
 ///
-/// Four threads beside the loop: `bus` (process 1 and the ends of processes), `proc` (figures of the guarded processes),
-/// `evidence` (what is kept before force; a thread of its own, since reading a sick process may block), `store` (what
-/// outlives us). None is waited for: each answer is an event, and so is each missed deadline.
+/// Four threads beside the loop: `bus` (process 1 and the ends of processes), `proc` (figures of the guarded
+/// processes), `evidence` (what is kept before force; a thread of its own, since reading a sick process may block),
+/// `store` (what outlives us). None is waited for: each answer is an event, and so is each missed deadline.
 @Loop package final class WatchdogDaemon: DaemonProgram {
     package nonisolated static let name = "watchdogd"
 
@@ -251,8 +251,8 @@ import Wire
         }
     }
 
-    /// A service that is slow to answer may be serving all the same: the kernel tells what it writes to its clients, and
-    /// where the kernel cannot, its own counter, as metricsd read it.
+    /// A service that is slow to answer may be serving all the same: the kernel tells what it writes to its clients,
+    /// and where the kernel cannot, its own counter, as metricsd read it.
     private func askWhatIsServed() {
         let now = HostClock.now()
         for service in guarded.values {
@@ -291,8 +291,8 @@ import Wire
 
     // MARK: Orders
 
-    /// Carries out orders in turn. An order whose effect is an event at once (a call that cannot even be sent) comes back
-    /// here while the first ones are under way: what follows from it waits for its turn.
+    /// Carries out orders in turn. An order whose effect is an event at once (a call that cannot even be sent) comes
+    /// back here while the first ones are under way: what follows from it waits for its turn.
     private func carryOut(_ new: [Order]) {
         orders.append(contentsOf: new)
         guard !isCarryingOut else { return }

@@ -187,8 +187,8 @@ import Time
     }
 }
 
-/// A user instance of systemd under a temporary XDG_RUNTIME_DIR. `systemd --user` insists on a booted system, so it sees
-/// a /run/systemd of its own.
+/// A user instance of systemd under a temporary XDG_RUNTIME_DIR. `systemd --user` insists on a booted system, so it
+/// sees a /run/systemd of its own.
 final class PrivateSystemd: Sendable {
     let directory: String
     private let pid: pid_t
