@@ -25,6 +25,9 @@ package enum Fault: Hashable, Sendable {
     /// configd dies within a step of a commit; `isPowerCut`: its files lose what was not yet durable.
     case configKilled(step: CommitStep, isPowerCut: Bool)
     case configStopped
+    case metricsKilled
+    case metricsStopped
+    case collectorAils(String, CollectorAilment, lasts: Duration)
 
     /// How a service hangs.
     package enum HangKind: String, CaseIterable, Hashable, Sendable {
@@ -43,6 +46,12 @@ package enum Fault: Hashable, Sendable {
         case stale
         /// Past configd, with an editor.
         case byHand
+    }
+
+    /// What is wrong with a collector of metricsd's.
+    package enum CollectorAilment: String, CaseIterable, Hashable, Sendable {
+        case fails
+        case hangs
     }
 
     /// Where in a commit configd dies.
@@ -89,6 +98,12 @@ struct FaultPlan {
             (600, { .change($0.chance(0.8) ? .set : $0.chance(0.5) ? .stale : .byHand) }),
             (10_000, { .configKilled(step: $0.one(of: Fault.CommitStep.allCases), isPowerCut: $0.chance(0.5)) }),
             (60_000, { _ in .configStopped }),
+            (10_000, { _ in .metricsKilled }),
+            (60_000, { _ in .metricsStopped }),
+            (
+                4_000,
+                { .collectorAils($0.one(of: SimulatedMetrics.collectors), $0.ailment(), lasts: $0.seconds(1, 600)) }
+            ),
         ]
         for kind in kinds {
             var at = start
@@ -109,6 +124,7 @@ struct FaultPlan {
         one(of: [.watchdogKilled, .watchdogStopped, .healthKilled, .healthStopped])
     }
 
+    private mutating func ailment() -> Fault.CollectorAilment { one(of: Fault.CollectorAilment.allCases) }
     private mutating func service() -> String { one(of: services) }
     private mutating func one<Kind>(of kinds: [Kind]) -> Kind { kinds[Int.random(in: 0..<kinds.count, using: &random)] }
     private mutating func chance(_ share: Double) -> Bool { random.unit() < share }

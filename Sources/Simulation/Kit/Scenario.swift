@@ -65,6 +65,8 @@ package struct Scenario {
         case "healthKilled": return .healthKilled
         case "healthStopped": return .healthStopped
         case "configStopped": return .configStopped
+        case "metricsKilled": return .metricsKilled
+        case "metricsStopped": return .metricsStopped
         default: break
         }
         guard words.count >= 2 else { throw unknown }
@@ -82,6 +84,9 @@ package struct Scenario {
         }
         guard words.count >= 3 else { throw unknown }
         let service = words[1]
+        if words.count == 4, words[0] == "collector", let ailment = Fault.CollectorAilment(rawValue: words[2]) {
+            return .collectorAils("collector-\(words[1])", ailment, lasts: try duration(words[3]))
+        }
         switch words[0] {
         case "hang":
             guard let kind = Fault.HangKind(rawValue: words[2]) else { throw unknown }

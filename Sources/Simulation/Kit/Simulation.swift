@@ -21,6 +21,7 @@ package final class Simulation {
     private let watchdog: SimulatedWatchdog
     private let health: SimulatedHealth
     private let config: SimulatedConfig
+    private let metrics: SimulatedMetrics
     private var plan: FaultPlan
     private var invariants: Invariants
     private var watchdogBackAt: Instant?
@@ -66,6 +67,7 @@ package final class Simulation {
             timeline: timeline, host: host, units: units, config: Self.healthConfig, random: random.split())
         plan = FaultPlan(services: Self.services, random: random.split())
         config = SimulatedConfig(timeline: timeline, host: host, random: random.split())
+        metrics = SimulatedMetrics(timeline: timeline, host: host, random: random.split())
         start = timeline.now
         invariants = Invariants(services: Self.services, now: timeline.now)
         report = Report(seed: seed)
@@ -109,12 +111,10 @@ package final class Simulation {
         watchdog.onOrder = { [unowned self] order in ordered(order) }
         watchdog.onStartEnded = { [unowned self] service in invariants.startEnded(service) }
         health.onNews = { [unowned self] news in heard(news) }
-        config.onNews = { [unowned self] news in
-            report.digest.add(timeline.now.nanoseconds)
-            report.digest.add(news.utf8)
-            line("config: \(news)")
-        }
+        config.onNews = { [unowned self] news in heard("config", news) }
         config.onBroken = { [unowned self] problem in invariants.violated(problem, now: timeline.now) }
+        metrics.onNews = { [unowned self] news in heard("metrics", news) }
+        metrics.onBroken = { [unowned self] problem in invariants.violated(problem, now: timeline.now) }
         health.onDependencies = { [unowned self] service, down in
             let isDown = !(down ?? []).isEmpty
             let since = invariants.services[service]?.dependencyDownSince
@@ -174,6 +174,12 @@ package final class Simulation {
         }
     }
 
+    private func heard(_ daemon: String, _ news: String) {
+        report.digest.add(timeline.now.nanoseconds)
+        report.digest.add(news.utf8)
+        line("\(daemon): \(news)")
+    }
+
     private func heard(_ news: HealthNews) {
         report.digest.add(timeline.now.nanoseconds)
         switch news {
@@ -210,6 +216,7 @@ package final class Simulation {
             watchdog.start()
             health.start()
             config.start()
+            metrics.start()
         }
         look()
     }
@@ -272,6 +279,9 @@ package final class Simulation {
         case .change(let kind): config.clientChanges(kind)
         case .configKilled(let step, let isPowerCut): config.killed(in: step, isPowerCut: isPowerCut)
         case .configStopped: config.stops()
+        case .metricsKilled: metrics.killed()
+        case .metricsStopped: metrics.stops()
+        case .collectorAils(let name, let ailment, let lasts): metrics.ails(name, ailment, for: lasts)
         }
     }
 
@@ -344,7 +354,7 @@ package final class Simulation {
             timeline.after(lasts) { [self] in databaseIsBack() }
         case .hang, .exit, .saturation, .collection, .crashLoop, .watchdogKilled, .watchdogStopped, .healthKilled,
             .healthStopped, .operatorStop, .operatorRestart, .operatorHold, .operatorReset, .change, .configKilled,
-            .configStopped:
+            .configStopped, .metricsKilled, .metricsStopped, .collectorAils:
             break
         }
     }
@@ -379,7 +389,8 @@ package final class Simulation {
             invariants.services[service]?.oracle.reset()
             watchdog.ask(.resetAsked(by: "uid 0"), of: service)
         case .hang, .exit, .saturation, .collection, .crashLoop, .watchdogKilled, .watchdogStopped, .healthKilled,
-            .healthStopped, .starvedHost, .fullDisk, .clockStep, .databaseDown, .change, .configKilled, .configStopped:
+            .healthStopped, .starvedHost, .fullDisk, .clockStep, .databaseDown, .change, .configKilled,
+            .configStopped, .metricsKilled, .metricsStopped, .collectorAils:
             break
         }
     }
@@ -410,6 +421,7 @@ package final class Simulation {
         for service in healthStatus.services where service.status != .healthy {
             invariants.violated("\(service.service): \(service.status.rawValue) at the end", now: now)
         }
+        if let problem = metrics.problemAtEnd { invariants.violated("metrics: \(problem) at the end", now: now) }
         if let problem = config.problemAtEnd { invariants.violated("config: \(problem) at the end", now: now) }
         if healthStatus.alerts > 0 { invariants.violated("\(healthStatus.alerts) alerts stand at the end", now: now) }
     }
