@@ -71,7 +71,8 @@ import Time
     private let probe: CommandProbe
     private let timeout: Duration
     private let startedAt = HostClock.now().instant
-    private unowned let commands: Commands
+    /// Strong: a run ends after its program is gone, which may be after healthd itself has stopped.
+    private let commands: Commands
     private let done: @Loop @Sendable (ProbeOutcome) -> Void
     private var task: Task<Void, Never>?
 

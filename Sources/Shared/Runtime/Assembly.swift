@@ -30,6 +30,13 @@ package import Wire
         Faults.register(on: context)
     }
 
+    /// Whoever drops a daemon without stopping it (a test that failed) leaves nothing that calls into it.
+    isolated deinit {
+        ticker?.cancel()
+        context.peers.forEach { $0.stop() }
+        context.server.close()
+    }
+
     /// Serves `socket` and starts the program; `tickInterval` is how often progress is looked for.
     package func start(listeningOn socket: CInt, tickInterval: Duration, ready: @escaping @Loop () -> Void) throws {
         try context.server.listen(on: socket)
@@ -96,8 +103,9 @@ package import Wire
             }
             return document
         }
-        server.on(Common.Status<Program.Own>.self) { [unowned self] _, _ in
-            StatusReply(head: context.head(now: HostClock.now()), own: program.own)
+        server.on(Common.Status<Program.Own>.self) { [context, weak program] _, _ throws(RPCError) in
+            guard let program else { throw .internalError("\(context.name) has stopped") }
+            return StatusReply(head: context.head(now: HostClock.now()), own: program.own)
         }
         server.on(Common.Metrics.self) { [context] params, _ in
             context.figures.reply(known: params.generation, now: HostClock.now())

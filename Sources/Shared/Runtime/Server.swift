@@ -51,6 +51,7 @@ package import Wire
     private var sequence: Int64 = 0
     private(set) var counts = Counts()
     private var unfinishedBytes = 0
+    private var isClosed = false
 
     /// The socket's own figures since the start.
     package struct Counts: Hashable, Sendable {
@@ -192,10 +193,14 @@ package import Wire
             .childChannelInitializer { channel in
                 Loop.assume { self.admit(channel) }
             }
-        bootstrap.withBoundSocket(descriptor).whenSuccess { channel in Loop.assume { self.listener = channel } }
+        bootstrap.withBoundSocket(descriptor).whenSuccess { channel in
+            Loop.assume { if self.isClosed { channel.close(promise: nil) } else { self.listener = channel } }
+        }
     }
 
     private func admit(_ channel: any Channel) -> EventLoopFuture<Void> {
+        // Taken from the backlog while the listener was already closing.
+        guard !isClosed else { return channel.close() }
         let pipeline = channel.pipeline.syncOperations
         let principals = principals
         let caller: Caller?? = try? pipeline.withUnsafeTransportIfAvailable { (socket: NIOBSDSocket.Handle) in
@@ -241,6 +246,7 @@ package import Wire
 
     /// Stops listening and closes every connection.
     package func close() {
+        isClosed = true
         listener?.close(promise: nil)
         listener = nil
         for connection in connections.values { connection.close() }
