@@ -28,6 +28,8 @@ final class SimulatedMetrics {
     private var store = SimulatedStore()
     private var life = 0
     private var isStopped = false
+    /// It dies as its next commit begins.
+    private var isDoomed = false
     private var waiting: [() -> Void] = []
     private var live: Set<TimerID> = []
     private var ailments: [String: Fault.CollectorAilment] = [:]
@@ -77,6 +79,7 @@ final class SimulatedMetrics {
     private func dies() {
         machine = nil
         isStopped = false
+        isDoomed = false
         waiting = []
         live = []
         hanging = [:]
@@ -87,7 +90,11 @@ final class SimulatedMetrics {
         timeline.after(.milliseconds(700)) { [self] in if life == self.life { start() } }
     }
 
-    func killed() { if machine != nil, !isStopped { dies() } }
+    /// Kills it: now, or as its next commit begins, when a client has just asked.
+    func killed() {
+        guard machine != nil, !isStopped else { return }
+        if random.next() & 1 == 0 { dies() } else { isDoomed = true }
+    }
 
     /// Stops it; systemd kills what does not answer after 10 s.
     func stops() {
@@ -120,7 +127,8 @@ final class SimulatedMetrics {
         machine = nil
         let actions = body(&current)
         machine = current
-        for action in actions { perform(action) }
+        let life = life
+        for action in actions where life == self.life { perform(action) }
     }
 
     private func after(_ delay: Duration, _ body: @escaping () -> Void) {
@@ -130,12 +138,14 @@ final class SimulatedMetrics {
 
     private func tell(_ problem: String?) { if let problem { onBroken(problem) } }
 
-    /// Once a minute: a client's query, and a look at what must hold.
+    /// Once a minute a look at what must hold, and now and then a client's query that wants the newest values.
     private func look(_ life: Int) {
         after(.seconds(61)) { [self] in
             if !isStopped {
-                act { $0.flushAsked(now: self.timeline.moment) }
-                after(.milliseconds(20)) { [self] in query() }
+                if random.next() & 7 == 0 {
+                    act { $0.flushAsked(now: self.timeline.moment) }
+                    after(.milliseconds(20)) { [self] in query() }
+                }
                 tell(judge.looked(now: timeline.now))
             }
             look(life)
@@ -222,11 +232,14 @@ final class SimulatedMetrics {
     }
 
     private func commit(_ batch: Batch) {
+        // A query that waits for nothing may come while values are not on disk.
+        if isDoomed || random.next() & 7 == 0 { query() }
         let takes = Duration.milliseconds(Int64.random(in: 2...8, using: &random))
         // A kill within the commit finds it written or not, and never a part of it.
         let isEarly = random.next() & 1 == 0
         let isFull = host.diskIsFull
         if isEarly, !isFull { store.write(batch) }
+        if isDoomed { return dies() }
         after(takes) { [self] in
             if !isEarly, !isFull { store.write(batch) }
             act { machine in
