@@ -11,7 +11,10 @@ import suite
 TITLE = "fault to first good /health"
 RUNS = 20
 INTERVALS_S = (1, 2)  # the liveness probe's; 2 s is the default
-BRIEF = {"INTERVALS_S": (1,)}
+TIMED = True
+# One run is no measurement: a brief table asks for the class and the recovery, and for its time only as the promise has it.
+BRIEF = {"INTERVALS_S": (1,), "TIMED": False}
+PROMISED_S = 60.0
 
 # The limits, in seconds above the gateway's own start time, on the median of the runs. Death is compared with systemd's
 # own restart in the same machine.
@@ -128,11 +131,13 @@ def report(results):
         rows.append(row)
         if len(back) < len(figures):
             failures.append(f"{case}: not recovered in {len(figures) - len(back)} of {len(figures)} runs")
-        elif not calm:
+        elif TIMED and not calm:
             failures.append(f"{case}: the host was starved in every run")
-        elif "limitS" in row and row["recoverMedianS"] > row["limitS"]:
+        elif TIMED and "limitS" in row and row["recoverMedianS"] > row["limitS"]:
             failures.append(f"{case}: median {row['recoverMedianS']} s, limit {row['limitS']} s")
-        if row["classRight"] < len(figures):
+        elif calm and max(calm) > PROMISED_S + start_s:
+            failures.append(f"{case}: {max(calm)} s, where 60 s are promised")
+        if any(not one["classRight"] and (TIMED or not one["starved"]) for one in figures):
             failures.append(f"{case}: class right in {row['classRight']} of {len(figures)} runs: {row['classes']}")
     figures = {"gatewayStartMedianS": round(start_s, 3), "systemdRestartMedianS": round(systemd_s, 3), "table": rows}
     return figures, failures
