@@ -14,7 +14,8 @@ RUNS = 1
 SATURATED_S = 120
 STEADY_MINUTES = 60
 COLLECTION_EVERY_S = 30
-BRIEF = {"SATURATED_S": 60, "STEADY_MINUTES": 1, "COLLECTION_EVERY_S": 10}
+STARVED_AT_MOST = 0.1  # the share of the time in which watchdogd may hold back for want of CPU
+BRIEF = {"SATURATED_S": 60, "STEADY_MINUTES": 1, "COLLECTION_EVERY_S": 10, "STARVED_AT_MOST": 1.0}
 
 
 def cases():
@@ -27,9 +28,10 @@ def run(case, runs):
         suite.settle()
         known = {one["id"] for one in suite.incidents()}
         pid = gateway.main_pid()
-        figures = saturate() if case.startswith("40") else steady()
+        with suite.Starvation() as starvation:
+            figures = saturate() if case.startswith("40") else steady()
         classes = [one["class"] for one in suite.incidents() if one["id"] not in known]
-        yield {**figures, "samePid": gateway.main_pid() == pid, "incidents": classes}
+        yield {**figures, "starvedS": starvation.seconds, "samePid": gateway.main_pid() == pid, "incidents": classes}
 
 
 def saturate():
@@ -70,6 +72,8 @@ def report(results):
                 failures.append(f"{case}: the gateway was restarted")
             if set(one["incidents"]) - allowed:
                 failures.append(f"{case}: incidents {one['incidents']}")
+            if one["starvedS"] > STARVED_AT_MOST * one.get("seconds", 60 * one.get("minutes", 0)):
+                failures.append(f"{case}: the host was starved for {one['starvedS']} s: no verdict was asked for then")
             if case.startswith("40") and "saturated" not in one["incidents"]:
                 failures.append(f"{case}: saturation was not seen")
     return {"table": rows}, failures

@@ -21,11 +21,11 @@ def settle(limit_s=60):
 
 
 class Starvation(threading.Thread):
-    """`with Starvation() as starvation:` notes whether watchdogd held anything back meanwhile, for want of CPU."""
+    """`with Starvation() as starvation:` notes for how long watchdogd held anything back meanwhile, for want of CPU."""
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.seen = False
+        self.seconds = 0.0
         self.ended = threading.Event()
 
     def __enter__(self):
@@ -38,7 +38,11 @@ class Starvation(threading.Thread):
 
     def run(self):
         while not self.ended.wait(0.25):
-            self.seen = self.seen or host_is_starved()
+            self.seconds += 0.25 if host_is_starved() else 0
+
+    @property
+    def seen(self):
+        return self.seconds > 0
 
 
 def host_is_starved():
