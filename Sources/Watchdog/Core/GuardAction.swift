@@ -3,6 +3,8 @@ package import WatchdogAPI
 
 /// What the core orders for one service. The daemon carries each out without judging it, in the order given, and never
 /// waits for one before the next: what has an end reports it as an event.
+///
+/// A case with a large payload is `indirect`: every action is as large as the largest, and most are a timer's.
 package enum GuardAction: Hashable, Sendable {
     // MARK: Time
 
@@ -52,12 +54,12 @@ package enum GuardAction: Hashable, Sendable {
     // MARK: Keeping and telling
 
     /// Write it to the store, replacing what was kept for this service. Nothing waits for the disk.
-    case keepMemory(GuardMemory)
+    indirect case keepMemory(GuardMemory)
     /// Write the record to the store, replacing the one with its id.
-    case recordIncident(IncidentRecord)
+    indirect case recordIncident(IncidentRecord)
     /// To the feed and the journal (MESSAGE_ID by its name, `MAINSTAY_SERVICE=`, `MAINSTAY_INCIDENT=`). A page is
     /// `operatorCalled`: also to healthd's alerts, when it is there.
-    case announce(WatchdogEvent)
+    indirect case announce(WatchdogEvent)
 }
 
 /// An action and the service it is for: what WatchdogCore's methods answer.

@@ -6,6 +6,8 @@ package import WatchdogAPI
 ///
 /// An event may come late, twice, or after the state that asked for it has gone: each carries the identity of what it
 /// answers (probe, call, process, timer, incident), and one that is no longer waited for changes nothing.
+///
+/// A case with a large payload is `indirect`: every event is as large as the largest, and most are a timer's or a probe's.
 package enum GuardEvent: Hashable, Sendable {
     // MARK: What we asked for
 
@@ -14,19 +16,19 @@ package enum GuardEvent: Hashable, Sendable {
     case timerFired(TimerID)
     /// The store's answer to `restoreMemory`: what was kept by `keepMemory`, and the record of the incident that was
     /// open then. Nil where nothing was kept or the store cannot be read or did not answer within 1 s: send it anyway.
-    case memoryRestored(GuardMemory?, openIncident: IncidentRecord?)
+    indirect case memoryRestored(GuardMemory?, openIncident: IncidentRecord?)
     /// The probe came to an end, in time or up to 30 s late. Never reported for a probe that was abandoned. A probe that
     /// is not answered needs no report: the core times it.
     case probeFinished(ProbeID, ProbeResult)
     /// The answer to `sampleProgress`.
-    case progressSampled(ProgressSample)
+    indirect case progressSampled(ProgressSample)
     /// The answer to `sampleResources`.
-    case resourcesSampled(ResourceSample)
+    indirect case resourcesSampled(ResourceSample)
     /// A sample could not be read (no such process, no permission, the `proc` thread is stuck).
     case sampleFailed(ProcessIdentity)
     /// The answer to `collectEvidence`, within 500 ms or not: after that time the core goes on without it, and what
     /// comes later is still added to the record.
-    case evidenceCollected(incident: String, EvidenceNote)
+    indirect case evidenceCollected(incident: String, EvidenceNote)
     /// A call of `drain`, `killUnit`, `killProcess`, `startUnit` or `stopUnit` came to its end: for systemd's jobs when
     /// JobRemoved said so (`done`, or `failed` with its result), for kills when the call was answered. `timedOut` where
     /// no answer came within the 2 s of a bus call; a job that goes on for longer is not timed out.
@@ -36,7 +38,7 @@ package enum GuardEvent: Hashable, Sendable {
 
     /// The unit's properties: the answer to `readUnit`, and unasked at each PropertiesChanged, JobNew or JobRemoved that
     /// concerns the unit (coalesced as you like: only the last view counts).
-    case unitSeen(UnitView)
+    indirect case unitSeen(UnitView)
     /// A job that no call of ours made has left the unit (JobRemoved), after the views that it led to.
     case foreignJobEnded
     /// `readUnit` brought nothing within 2 s, over the private socket and the bus.
@@ -62,21 +64,21 @@ package enum GuardEvent: Hashable, Sendable {
     // MARK: What people ask
 
     /// New settings were read (start, `systemctl reload`).
-    case settingsChanged(GuardSettings)
+    indirect case settingsChanged(GuardSettings)
     /// `hold`.
-    case holdAsked(reason: String, forDuration: Duration?, by: String)
+    indirect case holdAsked(reason: String, forDuration: Duration?, by: String)
     /// `release`.
     case releaseAsked(by: String)
     /// `reset`.
     case resetAsked(by: String)
     /// `restartProcess`, `killAndRestart`, `forceRestart`.
-    case restartAsked(RestartOrder, by: String)
+    indirect case restartAsked(RestartOrder, by: String)
     /// `gracefulShutdown`: the unit stays stopped.
-    case shutdownAsked(timeout: Duration, reason: String?, by: String)
+    indirect case shutdownAsked(timeout: Duration, reason: String?, by: String)
     /// `escalateToOperator`.
-    case escalationAsked(issue: String, Severity)
+    indirect case escalationAsked(issue: String, Severity)
     /// `recordRecoveryEvent`.
-    case recoveryReported(action: String, success: Bool, took: Duration?)
+    indirect case recoveryReported(action: String, success: Bool, took: Duration?)
     /// Another daemon's id for the open incident (healthd's feed).
     case aliasLearnt(String)
 

@@ -5,7 +5,7 @@ package import WatchdogAPI
 /// states in prose, GuardEvent and GuardAction for what goes in and comes out.
 package struct GuardMachine: Hashable, Sendable {
     /// What a timer is for. One of each at most is pending.
-    enum Purpose: Hashable, Sendable, CaseIterable {
+    enum Purpose: Int, Hashable, Sendable, CaseIterable {
         /// The next probe.
         case probe
         /// The probe under way is late.
@@ -29,6 +29,23 @@ package struct GuardMachine: Hashable, Sendable {
     struct Pending: Hashable, Sendable {
         let id: TimerID
         let due: Instant
+    }
+
+    /// The timers that are waited for: a place for each purpose, since they are set and looked for at every event.
+    struct Timers: Hashable, Sendable {
+        private var places: [Pending?] = Array(repeating: nil, count: Purpose.allCases.count)
+
+        subscript(purpose: Purpose) -> Pending? {
+            get { places[purpose.rawValue] }
+            set { places[purpose.rawValue] = newValue }
+        }
+
+        var all: [Pending] { places.compactMap { $0 } }
+        var isEmpty: Bool { places.allSatisfy { $0 == nil } }
+
+        func purpose(of id: TimerID) -> Purpose? {
+            places.firstIndex { $0?.id == id }.flatMap(Purpose.init)
+        }
     }
 
     /// What the service said that it had served, and when it was told.
@@ -92,7 +109,7 @@ package struct GuardMachine: Hashable, Sendable {
 
     private var lastCall: UInt64 = 0
     private var timerIDs = TimerIDs()
-    private var timers: [Purpose: Pending] = [:]
+    private var timers = Timers()
     private var out: [GuardAction] = []
 
     /// A guard that knows nothing yet.
@@ -177,11 +194,11 @@ package struct GuardMachine: Hashable, Sendable {
 
     /// How late a timer is that fires now; nil for one that is not waited for.
     package func lateness(of id: TimerID, now: Moment) -> Duration? {
-        timers.values.first { $0.id == id }.map { now.instant - $0.due }
+        timers.purpose(of: id).flatMap { timers[$0] }.map { now.instant - $0.due }
     }
 
     /// The timers that are waited for.
-    var pendingTimers: Set<TimerID> { Set(timers.values.map(\.id)) }
+    var pendingTimers: Set<TimerID> { Set(timers.all.map(\.id)) }
 
     /// Whether something will happen by itself: always true between events.
     package var hasTimer: Bool { !timers.isEmpty }
@@ -212,12 +229,13 @@ package struct GuardMachine: Hashable, Sendable {
     }
 
     mutating func cancel(_ purpose: Purpose) {
-        guard let pending = timers.removeValue(forKey: purpose) else { return }
+        guard let pending = timers[purpose] else { return }
+        timers[purpose] = nil
         emit(.cancelTimer(pending.id))
     }
 
     private mutating func timerFired(_ id: TimerID, now: Moment) {
-        guard let purpose = timers.first(where: { $0.value.id == id })?.key else { return }
+        guard let purpose = timers.purpose(of: id) else { return }
         timers[purpose] = nil
         switch purpose {
         case .probe: probeDue(now: now)
