@@ -3,7 +3,7 @@ import WatchdogAPI
 import WatchdogCore
 
 /// watchdogd in the simulated world: the real core, with effects on simulated units. It can be killed and come back, with
-/// what its disk kept; stopped, so that its timers come late; and its disk can be full.
+/// what its disk kept; stopped; and its disk can be full.
 final class SimulatedWatchdog {
     private let timeline: Timeline
     private let units: [String: SimulatedUnit]
@@ -13,11 +13,16 @@ final class SimulatedWatchdog {
     private var core: WatchdogCore?
     /// One for each life of the daemon: effects of an earlier life reach nobody.
     private var life = 0
-    /// While stopped (SIGSTOP), what arrives waits.
+    /// While stopped (SIGSTOP), what arrives is lost: systemd kills it before it goes on.
     private var isStopped = false
-    private var waiting: [() -> Void] = []
-    private var live: [String: Set<TimerID>] = [:]
+    private var live: Set<LiveTimer> = []
     private var probes: [ProbeKey: ProcessIdentity?] = [:]
+
+    /// Timer ids are unique within one service only.
+    private struct LiveTimer: Hashable {
+        var timer: TimerID
+        var service: String
+    }
 
     /// Probe ids are unique within one service only.
     private struct ProbeKey: Hashable, Comparable {
@@ -74,59 +79,30 @@ final class SimulatedWatchdog {
     func dies() {
         core = nil
         isStopped = false
-        waiting = []
         probes = [:]
-        live = [:]
+        live = []
         life += 1
     }
 
     func stops() { isStopped = true }
 
-    func goesOn() {
-        isStopped = false
-        let late = waiting
-        waiting = []
-        for body in late { body() }
-    }
-
     /// What an operator asks by the socket.
     func ask(_ event: GuardEvent, of service: String) {
-        arrive { [self] in
-            guard var core = take() else { return }
-            let answer = try? core.ask(event, of: service, now: timeline.moment)
-            put(core)
-            perform(answer?.orders ?? [])
-        }
+        guard !isStopped else { return }
+        let answer = try? core?.ask(event, of: service, now: timeline.moment)
+        perform(answer?.orders ?? [])
     }
 
     /// What healthd's feed tells, or its silence.
     func report(_ event: GuardEvent, of service: String, after delay: Duration = .zero) {
         let life = life
         timeline.after(delay) { [self] in
-            guard life == self.life else { return }
-            arrive { [self] in
-                guard var core = take() else { return }
-                let orders = core.handle(event, of: service, now: timeline.moment)
-                put(core)
-                perform(orders)
-            }
+            guard life == self.life, !isStopped else { return }
+            perform(core?.handle(event, of: service, now: timeline.moment) ?? [])
         }
     }
 
     var status: WatchdogStatus? { core?.status(now: timeline.moment) }
-
-    /// The core is moved out while it is changed, so that its collections are not copied.
-    private func take() -> WatchdogCore? {
-        defer { core = nil }
-        return core
-    }
-
-    private func put(_ core: WatchdogCore) { self.core = core }
-
-    private func arrive(_ body: @escaping () -> Void) {
-        guard core != nil else { return }
-        if isStopped { waiting.append(body) } else { body() }
-    }
 
     private func unitChanged(_ name: String) {
         let life = life
@@ -140,12 +116,8 @@ final class SimulatedWatchdog {
     private func samplePressure(_ life: Int) {
         timeline.after(.seconds(2)) { [self] in
             guard life == self.life else { return }
-            arrive { [self] in
-                guard var core = take() else { return }
-                let orders = core.pressureSeen(
-                    someAvg10: host.cpuPressure, now: timeline.moment)
-                put(core)
-                perform(orders)
+            if !isStopped {
+                perform(core?.pressureSeen(someAvg10: host.cpuPressure, now: timeline.moment) ?? [])
             }
             samplePressure(life)
         }
@@ -161,12 +133,11 @@ final class SimulatedWatchdog {
     }
 
     private func perform(_ action: GuardAction, of service: String) {
-        guard let unit = units[service] else { return }
         switch action {
         case .setTimer(let timer, let after):
-            live[service, default: []].insert(timer)
+            live.insert(LiveTimer(timer: timer, service: service))
             fire(timer, of: service, after: after + host.timerDelay)
-        case .cancelTimer(let timer): live[service]?.remove(timer)
+        case .cancelTimer(let timer): live.remove(LiveTimer(timer: timer, service: service))
         case .restoreMemory:
             let memory = kept[service]
             let open = memory?.openIncident.flatMap { incidents[$0] }
@@ -174,7 +145,7 @@ final class SimulatedWatchdog {
         case .readUnit:
             let life = life
             timeline.after(.milliseconds(2)) { [self] in
-                if life == self.life { report(.unitSeen(unit.view), of: service) }
+                if life == self.life, let unit = units[service] { report(.unitSeen(unit.view), of: service) }
             }
         case .watchProcess(let process): watch(process, of: service)
         case .unwatchProcess: break
@@ -188,19 +159,19 @@ final class SimulatedWatchdog {
             report(.evidenceCollected(incident: incident, note), of: service, after: .milliseconds(30))
         case .drain(let call): report(.callFinished(call, .done), of: service, after: .seconds(1))
         case .killUnit(let call, let signal):
-            unit.kill(signal: signal)
+            units[service]?.kill(signal: signal)
             report(.callFinished(call, .done), of: service, after: .milliseconds(1))
         case .killProcess(let call, let process, let signal):
-            if unit.process?.identity == process { unit.kill(signal: signal) }
+            if let unit = units[service], unit.process?.identity == process { unit.kill(signal: signal) }
             report(.callFinished(call, .done), of: service, after: .milliseconds(1))
         case .startUnit(let call):
             finish(call, of: service) { done in
-                unit.restart(ours: true) { [self] result in
+                units[service]?.restart(ours: true) { [self] result in
                     onStartEnded(service)
                     done(result)
                 }
             }
-        case .stopUnit(let call): finish(call, of: service) { unit.stop(ours: true, finished: $0) }
+        case .stopUnit(let call): finish(call, of: service) { [self] in units[service]?.stop(ours: true, finished: $0) }
         case .keepMemory(let memory): if !host.diskIsFull { kept[service] = memory }
         case .recordIncident(let record): if !host.diskIsFull { incidents[record.id] = record }
         case .announce: break
@@ -212,7 +183,7 @@ final class SimulatedWatchdog {
         timeline.after(delay) { [self] in
             // One in 64 cancelled timers fires all the same, as a real one may that was under way: the core must know.
             guard life == self.life else { return }
-            let wasLive = live[service]?.remove(timer) != nil
+            let wasLive = live.remove(LiveTimer(timer: timer, service: service)) != nil
             guard wasLive || random.next() & 63 == 0 else { return }
             report(.timerFired(timer), of: service)
         }

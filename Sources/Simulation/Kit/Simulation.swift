@@ -131,8 +131,6 @@ package final class Simulation {
     }
 
     private func ordered(_ order: Order) {
-        guard let unit = units[order.service] else { return }
-        invariants.ordered(order, unit: unit, now: timeline.now)
         switch order.action {
         case .announce(let event):
             let bytes = JSONWriter.bytes(of: event.data)
@@ -142,6 +140,7 @@ package final class Simulation {
             count(event)
             line("\(order.service): \(event.name) \(Self.short(event))")
         case .startUnit, .stopUnit, .killUnit, .killProcess:
+            if let unit = units[order.service] { invariants.ordered(order, unit: unit, now: timeline.now) }
             report.digest.add(timeline.now.nanoseconds)
             report.digest.add(order.service.utf8)
         case .setTimer, .cancelTimer, .restoreMemory, .readUnit, .watchProcess, .unwatchProcess, .startProbe,
