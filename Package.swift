@@ -53,8 +53,8 @@ func concern(
             path: "Sources/\(name)/Core", swiftSettings: house),
         .target(
             name: "\(name)Daemon",
-            dependencies: [core, api, "Time", "Wire", "Runtime", "Settings", "Store", "Systemd", "CLinux"] + heard + nio
-                + collections + libraries,
+            dependencies: [core, api, "Time", "Wire", "Files", "Runtime", "Settings", "Store", "Systemd", "CLinux"]
+                + heard + nio + collections + libraries,
             path: "Sources/\(name)/Daemon", swiftSettings: house),
         .executableTarget(
             name: daemon, dependencies: [.target(name: "\(name)Daemon")], path: "Sources/\(name)/Main",
@@ -68,14 +68,15 @@ func concern(
 let foundations: [Target] = [
     shared("Time"),
     shared("Wire"),
+    shared("Files"),
     .target(name: "CLinux", path: "Sources/Shared/CLinux"),
     system("CSystemd", package: "libsystemd", apt: "libsystemd-dev"),
     system("CSQLite", package: "sqlite3", apt: "libsqlite3-dev"),
     system("CYAML", package: "yaml-0.1", apt: "libyaml-dev"),
-    shared("Systemd", below: ["CSystemd", "CLinux", "Time"]),
+    shared("Systemd", below: ["CSystemd", "CLinux", "Files", "Time"]),
     shared("Store", below: ["CSQLite"]),
     shared("Settings", below: ["CYAML", "Time"]),
-    shared("Runtime", below: ["Wire", "Time", "Settings", "Systemd", "CLinux"], libraries: nio + collections),
+    shared("Runtime", below: ["Wire", "Time", "Files", "Settings", "Systemd", "CLinux"], libraries: nio + collections),
 ]
 
 let concerns: [Target] =
@@ -106,7 +107,7 @@ let tests: [Target] = [
     .testTarget(name: "WireTests", dependencies: ["Wire", "Time"], path: "Tests/WireTests", swiftSettings: house),
     .testTarget(
         name: "SharedTests",
-        dependencies: ["Settings", "Store", "Systemd", "Runtime", "Time", "Wire", "CLinux"] + nio,
+        dependencies: ["Files", "Settings", "Store", "Systemd", "Runtime", "Time", "Wire", "CLinux"] + nio,
         path: "Tests/SharedTests", swiftSettings: house),
     .testTarget(
         name: "ProtocolTests", dependencies: apis + ["Wire"], path: "Tests/ProtocolTests", swiftSettings: house),

@@ -1,3 +1,4 @@
+import Files
 import MetricsAPI
 import MetricsCore
 import NIOCore
@@ -125,7 +126,7 @@ import Wire
     private func searchPeers() {
         let folder = context.places.sockets
         host.submit(deadline: .seconds(2)) { _ in
-            Folder.names(folder).filter { $0.hasSuffix(".sock") }.map { String($0.dropLast(5)) }
+            (Contents.ofFolder(folder) ?? []).filter { $0.hasSuffix(".sock") }.map { String($0.dropLast(5)) }
         } then: { [weak self] result in
             guard case .success(let names) = result else { return }
             for name in names.sorted() { self?.found(name) }

@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import MetricsCore
 
@@ -65,7 +66,7 @@ final class DeviceReader {
     private var round = RoundBuilder()
 
     func measure(withTable: Bool) -> Collection {
-        for device in Folder.names(Self.folder).sorted() {
+        for device in (Contents.ofFolder(Self.folder) ?? []).sorted() {
             for number in Self.numbers {
                 guard ProcFile("\(Self.folder)/\(device)/\(number.file)").read(into: buffer) else { continue }
                 var scanner = ByteScanner(buffer.bytes)

@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 
 /// What one process uses, as its files under /proc say it. Times in seconds, sizes in bytes.

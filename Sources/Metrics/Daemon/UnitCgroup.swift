@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 
 /// Where a unit's processes are: found in the cgroup tree itself, so that neither dbus nor process 1 has to answer.
@@ -44,7 +45,7 @@ struct UnitCgroup {
 
     private static func search(_ unit: String, below path: String, root: String, levels: Int) -> UnitCgroup? {
         guard levels > 0 else { return nil }
-        for name in Folder.names(root + path) where name.hasSuffix(".slice") || name == unit {
+        for name in Contents.ofFolder(root + path) ?? [] where name.hasSuffix(".slice") || name == unit {
             let inner = "\(path)/\(name)"
             if name == unit, isFolder(root + inner) { return UnitCgroup(folder: root + inner, path: inner) }
             if let found = search(unit, below: inner, root: root, levels: levels - 1) { return found }
@@ -76,35 +77,8 @@ struct UnitCgroup {
             if pid > 0 { found.append(pid_t(truncatingIfNeeded: pid)) }
             scanner.skipLine()
         }
-        // Two links and "." are a folder without folders in it; most units are.
-        for name in Folder.folders(folder) {
+        for name in Contents.ofFolder(onlyFolders: folder) ?? [] {
             collect("\(folder)/\(name)", into: &found, buffer: buffer, limit: limit, levels: levels - 1)
         }
-    }
-}
-
-/// The names in a folder.
-enum Folder {
-    static func names(_ path: String) -> [String] { list(path) { _ in true } }
-
-    /// Only folders; where the file system does not tell, none.
-    static func folders(_ path: String) -> [String] {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_nlink > 2 else { return [] }
-        return list(path) { $0 == DT_DIR }
-    }
-
-    private static func list(_ path: String, _ isWanted: (Int32) -> Bool) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            guard isWanted(Int32(entry.pointee.d_type)) else { continue }
-            let name = withUnsafePointer(to: entry.pointee.d_name) { place in
-                place.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
     }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 package import Time
 package import Wire
@@ -71,13 +72,7 @@ package import Wire
     }
 
     private static func statm(field: Int) -> Double {
-        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return .nan }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 128)
-        let count = read(file, &bytes, bytes.count)
-        guard count > 0 else { return .nan }
-        let fields = bytes[..<count].split(separator: UInt8(ascii: " "))
+        let fields = Contents.ofFile("/proc/self/statm", limit: 128)?.split(separator: UInt8(ascii: " ")) ?? []
         guard field < fields.count else { return .nan }
         return Double(String(decoding: fields[field], as: UTF8.self)) ?? .nan
     }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 
 /// Tells of the end of processes that are not our children, by pidfd: 54 us after it at the median (FACTS §11). A
@@ -83,15 +84,11 @@ package actor ProcessExits {
 package enum ProcessStart {
     /// Field 22 of /proc/<pid>/stat, in clock ticks since boot; also of a zombie. Nil where there is no such process.
     package static func ticks(of pid: Int32) -> UInt64? {
-        let file = open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 1024)
-        let count = read(file, &bytes, bytes.count)
-        guard count > 0 else { return nil }
         // The second field is the program's name, in parentheses, with whatever bytes it likes: count from its end.
-        guard let end = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[(end + 1)..<count].split(separator: UInt8(ascii: " "))
+        guard let bytes = Contents.ofFile("/proc/\(pid)/stat", limit: 1024),
+            let end = bytes.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
         guard fields.count > 19 else { return nil }
         return UInt64(String(decoding: fields[19], as: UTF8.self))
     }

@@ -1,3 +1,5 @@
+import Files
+
 /// How many connections wait to be accepted at a listening TCP socket: 39 behind a saturated gateway, 20 behind a hung
 /// one (FACTS §4).
 enum AcceptQueues {
@@ -38,7 +40,7 @@ struct SocketTable {
 
     /// At most `limit` bytes of the table are read: a busy host's is many megabytes.
     static func read(_ path: String, limit: Int = 4 << 20) -> [Line] {
-        guard let bytes = ProcFile.contents(path, limit: limit) else { return [] }
+        guard let bytes = Contents.ofFile(path, limit: limit) else { return [] }
         return bytes.split(separator: UInt8(ascii: "\n")).dropFirst().compactMap { line($0) }
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Runtime
 import Time
@@ -95,26 +96,26 @@ struct Evidence {
     }
 
     private func text(_ name: String) -> JSON? {
-        ProcFile.contents("/proc/\(process.pid)/\(name)").map { .string(String(decoding: $0, as: UTF8.self)) }
+        Contents.ofFile("/proc/\(process.pid)/\(name)").map { .string(String(decoding: $0, as: UTF8.self)) }
     }
 
     // MARK: Parts
 
     private mutating func threads() -> JSON? {
         let folder = "/proc/\(process.pid)/task"
-        guard let tasks = ProcFile.entries(folder, limit: bounds.threads) else { return nil }
+        guard let tasks = Contents.ofFolder(folder, limit: bounds.threads) else { return nil }
         var list: [JSON] = []
         var states: [String: Int] = [:]
         for task in tasks.sorted(by: { (Int($0) ?? 0) < (Int($1) ?? 0) }) {
             guard hasRoom else { break }
-            guard let bytes = ProcFile.contents("\(folder)/\(task)/stat"), let stat = ProcStat(bytes[...]) else {
+            guard let bytes = Contents.ofFile("\(folder)/\(task)/stat"), let stat = ProcStat(bytes[...]) else {
                 continue
             }
-            let wchan = ProcFile.line("\(folder)/\(task)/wchan") ?? ""
-            let call = ProcFile.line("\(folder)/\(task)/syscall") ?? ""
+            let wchan = Contents.firstLine("\(folder)/\(task)/wchan") ?? ""
+            let call = Contents.firstLine("\(folder)/\(task)/syscall") ?? ""
             states[String(stat.state), default: 0] += 1
             list.append([
-                "thread": .string(task), "name": .string(ProcFile.line("\(folder)/\(task)/comm") ?? ""),
+                "thread": .string(task), "name": .string(Contents.firstLine("\(folder)/\(task)/comm") ?? ""),
                 "state": .string(String(stat.state)), "wchan": .string(wchan), "syscall": .string(call),
                 "userTicks": .integer(stat.userTicks), "kernelTicks": .integer(stat.kernelTicks),
             ])
@@ -130,12 +131,12 @@ struct Evidence {
 
     private mutating func openFiles() -> JSON? {
         let folder = "/proc/\(process.pid)/fd"
-        guard let names = ProcFile.entries(folder, limit: bounds.openFiles) else { return nil }
+        guard let names = Contents.ofFolder(folder, limit: bounds.openFiles) else { return nil }
         var kinds: [String: Int] = [:]
         var listed = JSONObject()
         for name in names.sorted(by: { (Int($0) ?? 0) < (Int($1) ?? 0) }) {
             guard hasRoom else { break }
-            guard let target = ProcFile.link("\(folder)/\(name)") else { continue }
+            guard let target = Contents.ofLink("\(folder)/\(name)") else { continue }
             kinds[Self.kind(of: target), default: 0] += 1
             if listed.count < bounds.listed { listed[name] = .string(target) }
         }
@@ -155,10 +156,10 @@ struct Evidence {
     }
 
     private mutating func sockets() -> JSON? {
-        guard let names = ProcFile.entries("/proc/\(process.pid)/fd", limit: bounds.openFiles) else { return nil }
+        guard let names = Contents.ofFolder("/proc/\(process.pid)/fd", limit: bounds.openFiles) else { return nil }
         var own: Set<UInt64> = []
         for name in names {
-            guard hasRoom, let target = ProcFile.link("/proc/\(process.pid)/fd/\(name)"), target.hasPrefix("socket:[")
+            guard hasRoom, let target = Contents.ofLink("/proc/\(process.pid)/fd/\(name)"), target.hasPrefix("socket:[")
             else { continue }
             if let inode = UInt64(target.dropFirst("socket:[".count).dropLast()) { own.insert(inode) }
         }
@@ -185,7 +186,7 @@ struct Evidence {
     /// The figures of the unit's control group: of the one hierarchy, or of the old ones where a controller is bound
     /// there.
     private func controlGroup(_ path: String) -> JSON? {
-        guard let membership = ProcFile.contents("/proc/\(process.pid)/cgroup") else { return nil }
+        guard let membership = Contents.ofFile("/proc/\(process.pid)/cgroup") else { return nil }
         var figures: JSONObject = ["membership": .string(String(decoding: membership, as: UTF8.self))]
         guard !path.isEmpty else { return .object(figures) }
         let files = [
@@ -195,7 +196,7 @@ struct Evidence {
             ("/memory", "memory.usage_in_bytes"), ("/memory", "memory.failcnt"), ("/pids", "pids.current"),
         ]
         for (hierarchy, file) in files {
-            guard let bytes = ProcFile.contents("/sys/fs/cgroup\(hierarchy)\(path)/\(file)", limit: 8192) else {
+            guard let bytes = Contents.ofFile("/sys/fs/cgroup\(hierarchy)\(path)/\(file)", limit: 8192) else {
                 continue
             }
             figures["\(hierarchy.dropFirst())\(hierarchy.isEmpty ? "" : "/")\(file)"] = .string(
@@ -207,7 +208,7 @@ struct Evidence {
     private func host() -> JSON? {
         var figures = JSONObject()
         for file in ["loadavg", "pressure/cpu", "pressure/memory", "pressure/io"] {
-            guard let bytes = ProcFile.contents("/proc/\(file)", limit: 4096) else { continue }
+            guard let bytes = Contents.ofFile("/proc/\(file)", limit: 4096) else { continue }
             figures[file] = .string(String(decoding: bytes, as: UTF8.self))
         }
         return .object(figures)

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Runtime
 import Time
@@ -87,16 +88,19 @@ struct ProcessReader {
     private mutating func openProcess(_ identity: ProcessIdentity) throws -> OpenProcess {
         if let process = processes[identity] { return process }
         let folder = "/proc/\(identity.pid)"
-        guard let stat = ProcFile("\(folder)/stat"), let taskStat = ProcFile("\(folder)/task/\(identity.pid)/stat"),
-            let taskStatus = ProcFile("\(folder)/task/\(identity.pid)/status"),
+        guard let stat = ProcFile(onceOpened: "\(folder)/stat"),
+            let taskStat = ProcFile(onceOpened: "\(folder)/task/\(identity.pid)/stat"),
+            let taskStatus = ProcFile(onceOpened: "\(folder)/task/\(identity.pid)/status"),
             // The descriptors name one process from here on; its start time tells whether it is the one meant.
             let bytes = stat.read(into: &buffer), ProcStat(bytes)?.startTicks == identity.startTicks
         else { throw Gone() }
         let process = OpenProcess(
             stat: stat, taskStat: taskStat, taskStatus: taskStatus,
-            taskIO: ProcFile("\(folder)/task/\(identity.pid)/io"), statm: ProcFile("\(folder)/statm"),
+            taskIO: ProcFile(onceOpened: "\(folder)/task/\(identity.pid)/io"),
+            statm: ProcFile(onceOpened: "\(folder)/statm"),
             openFilesLimit: Self.openFilesLimit(identity.pid),
-            sharesOurNetwork: ProcFile.link("\(folder)/ns/net").map { $0 == ProcFile.link("/proc/self/ns/net") } ?? true
+            sharesOurNetwork: Contents.ofLink("\(folder)/ns/net").map { $0 == Contents.ofLink("/proc/self/ns/net") }
+                ?? true
         )
         processes[identity] = process
         return process
@@ -107,11 +111,11 @@ struct ProcessReader {
         var status = stat()
         guard stat("/proc/\(pid)/fd", &status) == 0 else { return nil }
         if status.st_size > 0 { return Int64(status.st_size) }
-        return ProcFile.entries("/proc/\(pid)/fd").map { Int64($0.count) }
+        return Contents.ofFolder("/proc/\(pid)/fd").map { Int64($0.count) }
     }
 
     private static func openFilesLimit(_ pid: Int32) -> Int64? {
-        guard let bytes = ProcFile.contents("/proc/\(pid)/limits") else { return nil }
+        guard let bytes = Contents.ofFile("/proc/\(pid)/limits") else { return nil }
         for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: "Max open files".utf8) {
             return ProcFields.number(line.dropFirst("Max open files".utf8.count))
         }

@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import WatchdogAPI
 import WatchdogCore
@@ -41,7 +42,7 @@ struct Records {
             let path = "\(folder)/\(name)"
             guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Failure(step: "mkdir \(path)", code: errno) }
         }
-        for file in ProcFile.entries("\(folder)/incidents") ?? [] where file.hasSuffix(".json") {
+        for file in Contents.ofFolder("\(folder)/incidents") ?? [] where file.hasSuffix(".json") {
             guard let record: IncidentRecord = Self.read("\(folder)/incidents/\(file)") else { continue }
             index.append(Self.entry(of: record))
         }
@@ -101,7 +102,7 @@ struct Records {
     /// Keeps a bundle, and of all bundles the newest.
     func keepEvidence(_ bytes: [UInt8], of incident: String) throws {
         try replace("evidence", Self.fileName(incident), with: bytes)
-        var bundles = (ProcFile.entries("\(folder)/evidence") ?? []).compactMap {
+        var bundles = (Contents.ofFolder("\(folder)/evidence") ?? []).compactMap {
             name -> (seconds: Int, nanoseconds: Int, name: String)? in
             var status = stat()
             guard stat("\(folder)/evidence/\(name)", &status) == 0 else { return nil }
@@ -118,7 +119,7 @@ struct Records {
     }
 
     private static func read<Value: WireObject>(_ path: String) -> Value? {
-        guard let bytes = ProcFile.contents(path, limit: 8 << 20), let json = try? JSONReader.read(bytes) else {
+        guard let bytes = Contents.ofFile(path, limit: 8 << 20), let json = try? JSONReader.read(bytes) else {
             return nil
         }
         return try? Value(wire: json)

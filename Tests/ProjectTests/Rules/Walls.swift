@@ -19,20 +19,21 @@ struct Room {
     private static let shared: [Room] = [
         Room(folder: "Sources/Shared/Time", mayImport: []),
         Room(folder: "Sources/Shared/Wire", mayImport: []),
-        Room(folder: "Sources/Shared/Systemd", mayImport: system.union(["CSystemd", "CLinux", "Time"])),
+        Room(folder: "Sources/Shared/Files", mayImport: system),
+        Room(folder: "Sources/Shared/Systemd", mayImport: system.union(["CSystemd", "CLinux", "Files", "Time"])),
         Room(folder: "Sources/Shared/Store", mayImport: system.union(["CSQLite"])),
         Room(folder: "Sources/Shared/Settings", mayImport: system.union(["CYAML", "Time"])),
         Room(
             folder: "Sources/Shared/Runtime",
             mayImport: system.union(nio).union(collections)
-                .union(["Wire", "Time", "Settings", "Systemd", "CLinux"])),
+                .union(["Wire", "Time", "Files", "Settings", "Systemd", "CLinux"])),
     ]
 
     private static func rooms(_ name: String, listensTo: [String]) -> [Room] {
         let heard = Set(listensTo.map { "\($0)API" })
         let core = Set(["\(name)API", "Time", "Wire", "RealModule"]).union(heard).union(collections)
         let daemon = core.union(system).union(nio)
-            .union(["\(name)Core", "Runtime", "Settings", "Store", "Systemd", "CLinux", "Subprocess"])
+            .union(["\(name)Core", "Files", "Runtime", "Settings", "Store", "Systemd", "CLinux", "Subprocess"])
         return [
             Room(folder: "Sources/\(name)/API", mayImport: ["Wire"]),
             Room(folder: "Sources/\(name)/Core", mayImport: core),
