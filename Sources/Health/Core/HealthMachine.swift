@@ -3,7 +3,8 @@ package import Time
 package import Wire
 
 /// Everything healthd decides: it runs the checks, adds them up, and holds alerts and incidents. Each method that begins with a
-/// past tense is an event and answers with what to do; the others only read.
+/// past tense is an event and answers with what to do; the others only read: `HealthMachine+Answers.swift` has what the socket
+/// asks, `HealthMachine+Causes.swift` what is worked out of the checks.
 ///
 /// A service's status is a function of its checks' settled verdicts (`HealthFold`), worked out again whenever one of them changes,
 /// for the service itself and for those that need it. healthd's own alerts are in turn a function of the status: one for each
@@ -13,17 +14,17 @@ package struct HealthMachine: Sendable {
     package private(set) var config: HealthConfig
     private var ids = HealthIDs()
     private var random: SeededRandom
-    private var checks: [CheckID: CheckMachine] = [:]
+    private(set) var checks: [CheckID: CheckMachine] = [:]
     /// The ids of `checks` by service, sorted: replies list them so.
-    private var checksOfService: [String: [CheckID]] = [:]
-    private var services: [String: ServiceState] = [:]
+    private(set) var checksOfService: [String: [CheckID]] = [:]
+    private(set) var services: [String: ServiceState] = [:]
     /// Services that need the key.
     private var needers: [String: Set<String>] = [:]
     private var timers: [TimerID: CheckID] = [:]
     private var runs: [RunID: CheckID] = [:]
-    private var registered: [CheckID: RegisteredCheck] = [:]
-    private var alerts: AlertBook
-    private var incidents = IncidentBook()
+    private(set) var registered: [CheckID: RegisteredCheck] = [:]
+    private(set) var alerts: AlertBook
+    private(set) var incidents = IncidentBook()
     private var keptAt: Instant
     /// Events taken in the machine's life: what proves that it makes progress.
     package private(set) var eventsTaken: UInt64 = 0
@@ -91,8 +92,7 @@ package struct HealthMachine: Sendable {
         }
         checksOfService = Dictionary(grouping: checks.keys.sorted(), by: \.service)
         for alert in alerts.allStanding where !names.contains(alert.service) {
-            guard let ended = alerts.ended(service: alert.service, kind: alert.kind, now: now) else { continue }
-            actions += [.keepAlert(ended), .tell(.alertResolved(ended))]
+            actions += endAlert(alert.kind, of: alert.service, now: now).actions
         }
         for name in names.sorted() { actions += reconsider(name, now: now) }
         return actions
@@ -146,30 +146,21 @@ package struct HealthMachine: Sendable {
         eventsTaken += 1
         _ = try service(raise.service)
         guard !raise.resolved else {
-            let ended = alerts.ended(service: raise.service, kind: raise.kind, now: now)
-            var actions: [HealthAction] = []
-            if let ended { actions = [.keepAlert(ended), .tell(.alertResolved(ended))] }
-            actions += closeIncidentIfOver(raise.service, now: now)
-            return (Raise.Reply(id: ended?.id, incident: ended?.incident), actions)
+            let (ended, actions) = endAlert(raise.kind, of: raise.service, now: now)
+            return (
+                Raise.Reply(id: ended?.id, incident: ended?.incident),
+                actions + closeIncidentIfOver(raise.service, now: now)
+            )
         }
         var actions: [HealthAction] = []
         if let id = raise.incident {
             let opened = WallTime(milliseconds: raise.openedAtMs ?? now.wall.milliseconds)
             actions += open(IncidentBook.Open(id: id, openedAt: opened), for: raise.service, now: now)
         }
-        let raising = alerts.raised(
-            service: raise.service, kind: raise.kind, severity: raise.severity, summary: raise.summary,
-            incident: incidents.standing(for: raise.service), source: source, now: now, random: &random)
-        switch raising {
-        case .told(let alert):
-            actions += [.keepAlert(alert), .tell(.alertRaised(alert))]
-            return (Raise.Reply(id: alert.id, incident: alert.incident), actions)
-        case .counted(let alert):
-            actions.append(.keepAlert(alert))
-            return (Raise.Reply(id: alert.id, incident: alert.incident), actions)
-        case .full:
-            throw .limitExceeded("\(AlertBook.standingLimit) alerts stand already")
-        }
+        let (alert, raising) = raiseAlert(
+            raise.kind, of: raise.service, raise.severity, raise.summary, source: source, now: now)
+        guard let alert else { throw .limitExceeded("\(AlertBook.standingLimit) alerts stand already") }
+        return (Raise.Reply(id: alert.id, incident: alert.incident), actions + raising)
     }
 
     // MARK: Running checks
@@ -275,8 +266,7 @@ package struct HealthMachine: Sendable {
         for alert in standing where wanted[alert.kind] == nil {
             let isUnseen = status == .unknown || unseen.contains { Self.dependencyKind($0) == alert.kind }
             if isUnseen { continue }
-            guard let ended = alerts.ended(service: service.name, kind: alert.kind, now: now) else { continue }
-            actions += [.keepAlert(ended), .tell(.alertResolved(ended))]
+            actions += endAlert(alert.kind, of: service.name, now: now).actions
         }
         return actions + closeIncidentIfOver(service.name, now: now)
     }
@@ -288,15 +278,30 @@ package struct HealthMachine: Sendable {
         if incidents.standing(for: service) == nil {
             actions += open(.new(at: now.wall, random: &random), for: service, now: now)
         }
+        // Where there is no room it is raised again when the status is next worked out.
+        return actions + raiseAlert(kind, of: service, .critical, summary, source: Self.source, now: now).actions
+    }
+
+    /// Nil, and nothing to do, where too many stand.
+    private mutating func raiseAlert(
+        _ kind: String, of service: String, _ severity: AlertSeverity, _ summary: String, source: String, now: Moment
+    ) -> (alert: Alert?, actions: [HealthAction]) {
         let raising = alerts.raised(
-            service: service, kind: kind, severity: .critical, summary: summary,
-            incident: incidents.standing(for: service), source: Self.source, now: now, random: &random)
+            service: service, kind: kind, severity: severity, summary: summary,
+            incident: incidents.standing(for: service), source: source, now: now, random: &random)
         switch raising {
-        case .told(let alert): actions += [.keepAlert(alert), .tell(.alertRaised(alert))]
-        case .counted(let alert): actions.append(.keepAlert(alert))
-        case .full: break  // Raised again when the status is next worked out.
+        case .told(let alert): return (alert, [.keepAlert(alert), .tell(.alertRaised(alert))])
+        case .counted(let alert): return (alert, [.keepAlert(alert)])
+        case .full: return (nil, [])
         }
-        return actions
+    }
+
+    /// Nil, and nothing to do, where none of that kind stands.
+    private mutating func endAlert(
+        _ kind: String, of service: String, now: Moment
+    ) -> (alert: Alert?, actions: [HealthAction]) {
+        guard let ended = alerts.ended(service: service, kind: kind, now: now) else { return (nil, []) }
+        return (ended, [.keepAlert(ended), .tell(.alertResolved(ended))])
     }
 
     private mutating func open(_ incident: IncidentBook.Open, for service: String, now: Moment) -> [HealthAction] {
@@ -329,246 +334,5 @@ package struct HealthMachine: Sendable {
 
     private static func dependencyKind(_ name: String) -> String {
         "dependency:\(name)"
-    }
-}
-
-// MARK: Reading
-
-extension HealthMachine {
-    /// Every known service, sorted.
-    package var serviceNames: [String] {
-        services.keys.sorted()
-    }
-
-    /// The service meant by a query: the one it names, or the only one there is.
-    package func resolve(_ name: String?) throws(RPCError) -> String {
-        if let name { return try service(name).name }
-        guard services.count == 1, let only = services.first?.key else {
-            throw HealthErrors.serviceMissing(known: serviceNames)
-        }
-        return only
-    }
-
-    /// How a service is, with every check behind it.
-    package func health(of query: String?, now: Moment) throws(RPCError) -> HealthStatus {
-        let config = try service(resolve(query))
-        let state = services[config.name] ?? ServiceState(now: now)
-        let own = ids(of: config.name).filter { checks[$0]?.config.dependency == nil }
-        let results = own.compactMap { id in checks[id].map { (id.name, $0.result) } }
-        let needed = config.dependencies.map { ($0.name, dependencyHealth($0.name, of: config.name)) }
-        return HealthStatus(
-            service: config.name, status: state.status, checks: Dictionary(uniqueKeysWithValues: results),
-            uptime: state.uptimeMs(now: now), lastHealthy: state.lastHealthyMs(now: now),
-            sinceMs: state.since.milliseconds, cause: cause(of: config),
-            incident: incidents.standing(for: config.name),
-            dependencies: Dictionary(needed, uniquingKeysWith: HealthFold.worse))
-    }
-
-    /// How the things are that a service needs.
-    package func dependencies(of query: String?, now: Moment) throws(RPCError) -> DependencyStatus {
-        let config = try service(resolve(query))
-        let state = services[config.name] ?? ServiceState(now: now)
-        var all: [String: DependencyHealth] = [:]
-        for dependency in config.dependencies {
-            let health = dependencyHealth(dependency.name, of: config.name)
-            let results = dependencyChecks(dependency.name, of: config.name).compactMap { id in
-                checks[id].map { (id.service == config.name ? id.name : id.description, $0.result) }
-            }
-            all[dependency.name] = DependencyHealth(
-                status: health, checks: Dictionary(uniqueKeysWithValues: results),
-                sinceMs: state.dependencySince(dependency.name, now: now).milliseconds,
-                cause: health == .healthy ? nil : dependencyMessage(dependency.name, of: config.name))
-        }
-        let worst = all.values.reduce(ServiceHealth.healthy) { HealthFold.worse($0, $1.status) }
-        return DependencyStatus(service: config.name, status: worst, dependencies: all)
-    }
-
-    /// Would acting on this service help?
-    package func gate(_ name: String, now: Moment) throws(RPCError) -> Gate.Reply {
-        let config = try service(name)
-        let essential = config.dependencies.filter(\.isEssential)
-        let unknown = essential.map(\.name).filter { dependencyHealth($0, of: name) == .unknown }.sorted()
-        guard let down = deepestDown(below: config) else {
-            let reason =
-                switch (essential.isEmpty, unknown.isEmpty) {
-                case (true, _): "\(name) declares no dependency that it cannot work without"
-                case (false, true): "no dependency of \(name) is down"
-                case (false, false):
-                    "no dependency of \(name) is known to be down; nothing is known of "
-                        + unknown.joined(separator: ", ")
-                }
-            return Gate.Reply(allowed: true, reason: reason, dependency: nil, sinceMs: nil, unknown: unknown)
-        }
-        let why = dependencyMessage(down.dependency, of: down.service).map { ": \($0)" } ?? ""
-        let since = services[down.service]?.dependencySince(down.dependency, now: now)
-        return Gate.Reply(
-            allowed: false, reason: "\(down.dependency) is down\(why)", dependency: down.dependency,
-            sinceMs: since?.milliseconds, unknown: unknown)
-    }
-
-    /// One page of checks.
-    package func list(_ params: Checks.Params) throws(RPCError) -> Checks.Reply {
-        let limit = try pageLimit(params.limit)
-        let wanted: String? = if let name = params.service { try service(name).name } else { nil }
-        let all = wanted.map(ids(of:)) ?? checks.keys.sorted()
-        var start = 0
-        if let cursor = params.cursor {
-            guard let place = all.firstIndex(where: { $0.description == cursor }) else {
-                throw HealthErrors.badPage(member: "cursor", found: cursor)
-            }
-            start = place + 1
-        }
-        let page = all[start...].prefix(limit)
-        let listings = page.compactMap { id in checks[id].map { listing(id, $0) } }
-        return Checks.Reply(checks: listings, next: page.endIndex < all.endIndex ? page.last?.description : nil)
-    }
-
-    /// One page of alerts.
-    package func list(_ params: Alerts.Params) throws(RPCError) -> Alerts.Reply {
-        let limit = try pageLimit(params.limit)
-        let wanted: String? = if let name = params.service { try service(name).name } else { nil }
-        let all = alerts.list(of: wanted, withResolved: params.resolved)
-        var start = 0
-        if let cursor = params.cursor {
-            guard let place = all.firstIndex(where: { $0.id == cursor }) else {
-                throw HealthErrors.badPage(member: "cursor", found: cursor)
-            }
-            start = place + 1
-        }
-        let page = all[start...].prefix(limit)
-        return Alerts.Reply(alerts: Array(page), next: page.endIndex < all.endIndex ? page.last?.id : nil)
-    }
-
-    /// healthd's own part of `status`.
-    package var status: HealthdStatus {
-        let summaries = config.services.sorted { $0.name < $1.name }.compactMap { config in
-            services[config.name].map { state in
-                let own = ids(of: config.name).compactMap { checks[$0]?.verdict }
-                return ServiceSummary(
-                    service: config.name, status: state.status, sinceMs: state.since.milliseconds,
-                    cause: cause(of: config), incident: incidents.standing(for: config.name), checks: own.count,
-                    failing: own.count { $0 == .critical || $0 == .warning }, unknown: own.count { $0 == .unknown })
-            }
-        }
-        return HealthdStatus(
-            services: summaries, checks: checks.count, probing: checks.values.count(where: \.isProbing),
-            alerts: alerts.standingCount)
-    }
-
-    /// May this check be registered? Throws why not; answers whether it replaces one.
-    package func mayRegister(_ check: RegisteredCheck) throws(RPCError) -> Bool {
-        let id = CheckID(service: check.service, name: check.asked.name)
-        let config = try service(check.service)
-        try RegistrationRules.check(check.asked)
-        guard !config.checks.contains(where: { $0.name == check.asked.name }) else {
-            throw HealthErrors.checkInSettings(service: check.service, check: check.asked.name)
-        }
-        guard registered[id] == nil else { return true }
-        guard registered.count < Self.registeredLimit else {
-            throw HealthErrors.tooManyChecks(limit: Self.registeredLimit)
-        }
-        return false
-    }
-
-    /// May this check be taken back? Throws why not.
-    package func mayRemove(_ id: CheckID) throws(RPCError) {
-        _ = try service(id.service)
-        guard registered[id] != nil else { throw HealthErrors.unknownCheck(service: id.service, check: id.name) }
-    }
-
-    /// Every check, sorted.
-    package var checkIDs: [CheckID] {
-        checks.keys.sorted()
-    }
-
-    /// Where a check stands; nil where there is none of that name.
-    package func result(of id: CheckID) -> CheckResult? {
-        checks[id]?.result
-    }
-
-    // MARK: Parts of answers
-
-    private func service(_ name: String) throws(RPCError) -> ServiceConfig {
-        guard let config = config.services.first(where: { $0.name == name }) else { throw .unknownService(name) }
-        return config
-    }
-
-    private func pageLimit(_ limit: Int) throws(RPCError) -> Int {
-        guard (1...1000).contains(limit) else { throw HealthErrors.badPage(member: "limit", found: "\(limit)") }
-        return limit
-    }
-
-    private func ids(of service: String) -> [CheckID] {
-        checksOfService[service] ?? []
-    }
-
-    /// What a service's own checks say; nil where it has none.
-    private func ownHealth(_ name: String) -> ServiceHealth? {
-        let parts = ids(of: name).compactMap { checks[$0] }
-            .filter { $0.config.dependency == nil }
-            .map { HealthFold.Part($0.verdict, isCritical: $0.config.isCritical) }
-        return parts.isEmpty ? nil : HealthFold.health(of: parts)
-    }
-
-    /// The checks that speak for a dependency: those that say so, and the own ones of the service of that name. Only own ones, so
-    /// that services may need each other without their states feeding each other.
-    private func dependencyChecks(_ dependency: String, of service: String) -> [CheckID] {
-        ids(of: service).filter { checks[$0]?.config.dependency == dependency }
-            + ids(of: dependency).filter { checks[$0]?.config.dependency == nil }
-    }
-
-    private func dependencyHealth(_ dependency: String, of service: String) -> ServiceHealth {
-        HealthFold.health(
-            of: dependencyChecks(dependency, of: service).compactMap { checks[$0] }
-                .map { HealthFold.Part($0.verdict, isCritical: $0.config.isCritical) })
-    }
-
-    /// What the worst check of a dependency saw.
-    private func dependencyMessage(_ dependency: String, of service: String) -> String? {
-        worst(dependencyChecks(dependency, of: service))?.message
-    }
-
-    /// The worst check that is not well; of equals the one that failed first, which is the likelier cause.
-    private func worst(_ candidates: [CheckID]) -> CheckMachine? {
-        func rank(_ check: CheckMachine) -> (Int, Int, Int64) {
-            (check.verdict.severity, check.config.isCritical ? 1 : 0, -check.verdictSince.milliseconds)
-        }
-        return candidates.compactMap { checks[$0] }.filter { $0.verdict != .ok }.max { rank($0) < rank($1) }
-    }
-
-    /// Why a service is not healthy, in a line; nil while it is.
-    private func cause(of service: ServiceConfig) -> String? {
-        let down = service.dependencies.map(\.name).first { dependencyHealth($0, of: service.name) == .unhealthy }
-        if let down {
-            let deepest = deepestDown(below: service) ?? (service.name, down)
-            let why = dependencyMessage(deepest.dependency, of: deepest.service) ?? "down"
-            return "\(deepest.dependency): \(why)"
-        }
-        let own = ids(of: service.name)
-        guard let check = worst(own) else { return own.isEmpty ? "no check is configured" : nil }
-        return "\(check.config.name): \(check.message)"
-    }
-
-    /// Follows essential dependencies that are down as far as they go: the first of a chain that needs nothing else that is
-    /// down. Nil where none is.
-    private func deepestDown(below top: ServiceConfig) -> (service: String, dependency: String)? {
-        var found: (service: String, dependency: String)?
-        var visited: Set<String> = []
-        var next: ServiceConfig? = top
-        while let service = next, visited.insert(service.name).inserted {
-            let down = service.dependencies.first {
-                $0.isEssential && dependencyHealth($0.name, of: service.name) == .unhealthy
-            }
-            guard let down else { break }
-            found = (service.name, down.name)
-            next = config.services.first { $0.name == down.name }
-        }
-        return found
-    }
-
-    private func listing(_ id: CheckID, _ check: CheckMachine) -> CheckListing {
-        CheckListing(
-            service: id.service, dependency: check.config.dependency, registered: registered[id] != nil,
-            config: registered[id]?.asked ?? check.config.told, result: check.result)
     }
 }
