@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import MetricsCore
 import Testing
 import Time
@@ -115,7 +116,7 @@ struct MetricsReadersTests {
         child.executableURL = URL(fileURLWithPath: "/bin/sleep")
         child.arguments = ["30"]
         try child.run()
-        defer { child.terminate() }
+        defer { if child.isRunning { kill(child.processIdentifier, SIGKILL) } }
         try "\(getpid())\n".write(
             toFile: "\(root)/system.slice/gateway.service/cgroup.procs", atomically: false, encoding: .utf8)
         try "\(child.processIdentifier)\n".write(toFile: "\(inner)/cgroup.procs", atomically: false, encoding: .utf8)
@@ -135,7 +136,8 @@ struct MetricsReadersTests {
         #expect(values["process_max_fds\(main)"] ?? 0 > 3)
         let started = try #require(values["process_start_time_seconds\(main)"])
         #expect(abs(started - Date().timeIntervalSince1970) < 86_400)
-        child.terminate()
+        // Not TERM: it inherited what threads of Swift's pool block, and would sleep to its end.
+        kill(child.processIdentifier, SIGKILL)
         child.waitUntilExit()
         let second = reader.measure(units, withTable: true)
         let later = named(second.collection, try #require(second.collection.table))

@@ -102,12 +102,23 @@ final class Box<Value: Sendable>: Sendable {
     func change(_ body: (inout sending Value) -> Void) { state.withLock { body(&$0) } }
 }
 
-/// Starts a program of the system as this test's child.
-func start(_ path: String, _ arguments: String...) throws -> pid_t {
+/// Starts a program of the system as this test's child. It shares no standard stream with the test process, so that one
+/// that is left over cannot hold the pipe of whoever runs the tests.
+func start(_ path: String, _ arguments: String..., input: Int32? = nil, output: String = "/dev/null") throws -> pid_t {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    if let input {
+        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+    } else {
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    }
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
     var pid: pid_t = 0
     var vector: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
     defer { for item in vector { free(item) } }
-    let result = posix_spawn(&pid, path, nil, nil, &vector, Glibc.environ)
+    let result = posix_spawn(&pid, path, &actions, nil, &vector, Glibc.environ)
     try #require(result == 0)
     return pid
 }

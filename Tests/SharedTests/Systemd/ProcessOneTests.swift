@@ -1,4 +1,5 @@
 import CLinux
+import Files
 import Glibc
 import Synchronization
 import Systemd
@@ -164,6 +165,32 @@ import Time
         thread.stop()
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a test process that crashes leaves no systemd, and nothing holds its output`()
+        async throws
+    {
+        let systemd = try PrivateSystemd()
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+        let manager = try #require(systemd.pid)
+        for process in [systemd.keeper, manager] {
+            for output in [STDOUT_FILENO, STDERR_FILENO] {
+                #expect(Contents.ofLink("/proc/\(process)/fd/\(output)") == "\(systemd.directory)/output")
+            }
+        }
+        // Frozen, as a test that crashes at the worst moment leaves it.
+        systemd.signal(SIGSTOP)
+        systemd.letGo()
+        var status: Int32 = 0
+        #expect(waitpid(systemd.keeper, &status, 0) == systemd.keeper)
+        #expect(kill(manager, 0) == -1 && errno == ESRCH)
+        #expect(access(systemd.directory, F_OK) == -1)
+        one.close()
+        thread.stop()
+    }
+
     /// Reads events until one fits.
     private static func next(
         _ reader: inout AsyncStream<ProcessOneEvent>.Iterator, where fits: (ProcessOneEvent) -> Bool
@@ -189,9 +216,16 @@ import Time
 
 /// A user instance of systemd under a temporary XDG_RUNTIME_DIR. `systemd --user` insists on a booted system, so it
 /// sees a /run/systemd of its own.
+///
+/// It must not outlive the test process, not even one that crashed, and must never hold the pipe on which somebody waits
+/// for that process's output. So it writes to a file, and a shell that is its parent ends it when the shell's own
+/// standard input does: the kernel closes that with the test process. (PR_SET_PDEATHSIG would do so when the *thread*
+/// that started it ends, and threads of Swift's pool come and go.)
 final class PrivateSystemd: Sendable {
     let directory: String
-    private let pid: pid_t
+    /// The shell that ends systemd.
+    let keeper: pid_t
+    private let lifeline: Atomic<Int32>
 
     static var isPossible: Bool {
         getuid() == 0 && access("/usr/lib/systemd/systemd", X_OK) == 0 && access("/usr/bin/unshare", X_OK) == 0
@@ -201,6 +235,9 @@ final class PrivateSystemd: Sendable {
         ProcessOne.Route(address: "unix:path=\(directory)/systemd/private", isBroker: false)
     }
 
+    /// Its pid; nil before it has been started.
+    var pid: pid_t? { Contents.firstLine("\(directory)/pid").flatMap { Int32($0) } }
+
     init() throws {
         var template = Array("/tmp/mainstay-systemd-XXXXXX".utf8CString)
         directory = try #require(mkdtemp(&template).map { String(cString: $0) })
@@ -208,9 +245,20 @@ final class PrivateSystemd: Sendable {
         let script = """
             mount -t tmpfs none /run/systemd && mkdir -p /run/systemd/system
             export XDG_RUNTIME_DIR=\(directory) HOME=\(directory) SYSTEMD_UNIT_PATH=\(directory)/units:
-            exec /usr/lib/systemd/systemd --user --log-target=null --unit=basic.target
+            /usr/lib/systemd/systemd --user --log-target=null --unit=basic.target </dev/null &
+            echo $! >\(directory)/pid
+            read -r nothing
+            kill -CONT $!; kill -TERM $!
+            wait $!
+            rm -rf \(directory)
             """
-        pid = try start("/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script)
+        var ends: [Int32] = [-1, -1]
+        try #require(mainstay_pipe(&ends) == 0)
+        defer { close(ends[0]) }
+        lifeline = Atomic(ends[1])
+        keeper = try start(
+            "/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", script, input: ends[0],
+            output: "\(directory)/output")
     }
 
     func install(_ name: String, _ text: String) throws {
@@ -221,14 +269,18 @@ final class PrivateSystemd: Sendable {
     }
 
     func signal(_ signal: Int32) {
-        kill(pid, signal)
+        if let pid { kill(pid, signal) }
+    }
+
+    /// What the end of the test process comes to: from here on the keeper ends systemd.
+    func letGo() {
+        let end = lifeline.exchange(-1, ordering: .relaxed)
+        if end >= 0 { close(end) }
     }
 
     func stop() {
-        kill(pid, SIGCONT)
-        kill(pid, SIGTERM)
+        letGo()
         var status: Int32 = 0
-        waitpid(pid, &status, 0)
-        _ = try? start("/bin/rm", "-rf", directory)
+        waitpid(keeper, &status, 0)
     }
 }
