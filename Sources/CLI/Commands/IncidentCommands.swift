@@ -9,7 +9,7 @@ struct IncidentsCommand: DaemonCommand {
 
     @OptionGroup var service: OptionalServiceArgument
     @Option(name: .shortAndLong, help: "At most this many.")
-    var limit: Int64 = 20
+    var limit = 20
     @OptionGroup var common: AskOptions
 
     func validate() throws {
@@ -17,7 +17,7 @@ struct IncidentsCommand: DaemonCommand {
     }
 
     func answer(on screen: Screen) async throws -> Outcome {
-        let params = IncidentsParams(service: service.service, limit: limit)
+        let params = ListParams(service: service.service, limit: limit)
         let reply = try await conversation(with: .watchdogd)
             .ask(Incidents.self, params, longest: .seconds(5))
         if common.json {

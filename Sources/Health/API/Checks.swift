@@ -111,32 +111,7 @@ package struct CheckListing: WireObject {
 package enum Checks: RPCMethod {
     package static let name = "checks"
     package static let access = Access.read
-
-    package struct Params: WireObject {
-        package var service: String?
-        /// At most this many, 1 to 1000.
-        package var limit: Int
-        /// `next` of the page before.
-        package var cursor: String?
-
-        package init(service: String? = nil, limit: Int = 100, cursor: String? = nil) {
-            self.service = service
-            self.limit = limit
-            self.cursor = cursor
-        }
-
-        package init(from fields: inout Fields) throws(WireError) {
-            service = try fields.optional("service")
-            limit = try fields.value("limit", or: 100)
-            cursor = try fields.optional("cursor")
-        }
-
-        package func write(to object: inout ObjectWriter) {
-            object.member("service", service)
-            object.member("limit", limit)
-            object.member("cursor", cursor)
-        }
-    }
+    package typealias Params = ListParams
 
     package struct Reply: WireObject {
         package var checks: [CheckListing]

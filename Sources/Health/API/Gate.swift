@@ -4,22 +4,7 @@ package import Wire
 package enum Gate: RPCMethod {
     package static let name = "gate"
     package static let access = Access.read
-
-    package struct Params: WireObject {
-        package var service: String
-
-        package init(service: String) {
-            self.service = service
-        }
-
-        package init(from fields: inout Fields) throws(WireError) {
-            service = try fields.value("service")
-        }
-
-        package func write(to object: inout ObjectWriter) {
-            object.member("service", service)
-        }
-    }
+    package typealias Params = ServiceParams
 
     package struct Reply: WireObject {
         /// False while a declared dependency is down: a restart would not bring the service back.

@@ -36,57 +36,12 @@ package enum Service: RPCMethod {
     package typealias Reply = ServiceReport
 }
 
-/// A service by its name in the settings.
-package struct ServiceParams: WireObject {
-    package var service: String
-
-    package init(service: String) {
-        self.service = service
-    }
-
-    package init(from fields: inout Fields) throws(WireError) {
-        service = try fields.value("service")
-    }
-
-    package func write(to object: inout ObjectWriter) {
-        object.member("service", service)
-    }
-}
-
 /// `incidents`: the records kept, the newest first.
 package enum Incidents: RPCMethod {
     package static let name = "incidents"
     package static let access = Access.read
-    package typealias Params = IncidentsParams
+    package typealias Params = ListParams
     package typealias Reply = IncidentsReply
-}
-
-/// What `incidents` takes.
-package struct IncidentsParams: WireObject {
-    /// Only this service's; all where nil.
-    package var service: String?
-    /// At most this many, 1 to 1,000.
-    package var limit: Int64
-    /// `next` of the page before.
-    package var cursor: String?
-
-    package init(service: String? = nil, limit: Int64 = 100, cursor: String? = nil) {
-        self.service = service
-        self.limit = limit
-        self.cursor = cursor
-    }
-
-    package init(from fields: inout Fields) throws(WireError) {
-        service = try fields.optional("service")
-        limit = try fields.value("limit", or: 100)
-        cursor = try fields.optional("cursor")
-    }
-
-    package func write(to object: inout ObjectWriter) {
-        object.member("service", service)
-        object.member("limit", limit)
-        object.member("cursor", cursor)
-    }
 }
 
 /// What `incidents` answers.
@@ -345,7 +300,7 @@ package enum EscalateToOperator: RPCMethod {
     package static let name = "escalateToOperator"
     package static let access = Access.act
     package typealias Params = EscalateParams
-    package typealias Reply = EscalateReply
+    package typealias Reply = NotedReply
 }
 
 /// The seed's two.
@@ -380,10 +335,10 @@ package struct EscalateParams: WireObject {
     }
 }
 
-/// What `escalate` answers.
-package struct EscalateReply: WireObject {
+/// What `escalateToOperator` and `recordRecoveryEvent` answer.
+package struct NotedReply: WireObject {
     package var service: String
-    /// The open incident to which the call was added.
+    /// The open incident to whose record it was added; nil where none is open, then it stands in the journal alone.
     package var incident: String?
 
     package init(service: String, incident: String? = nil) {
@@ -408,7 +363,7 @@ package enum RecordRecoveryEvent: RPCMethod {
     package static let name = "recordRecoveryEvent"
     package static let access = Access.act
     package typealias Params = RecoveryEventParams
-    package typealias Reply = RecoveryEventReply
+    package typealias Reply = NotedReply
 }
 
 /// The seed's `RecoveryEvent`.
@@ -442,28 +397,6 @@ package struct RecoveryEventParams: WireObject {
         object.member("action", action)
         object.member("success", success)
         object.member("tookMs", tookMs)
-        object.member("incident", incident)
-    }
-}
-
-/// What `recoveryEvent` answers.
-package struct RecoveryEventReply: WireObject {
-    package var service: String
-    /// The record it was added to; nil where none is open, then it stands in the journal alone.
-    package var incident: String?
-
-    package init(service: String, incident: String? = nil) {
-        self.service = service
-        self.incident = incident
-    }
-
-    package init(from fields: inout Fields) throws(WireError) {
-        service = try fields.value("service")
-        incident = try fields.optional("incident")
-    }
-
-    package func write(to object: inout ObjectWriter) {
-        object.member("service", service)
         object.member("incident", incident)
     }
 }

@@ -34,12 +34,12 @@ extension WatchdogDaemon {
     private func registerRecords() {
         context.server.onLater(Incidents.self) { [unowned self] params, _, responder throws(RPCError) in
             let allowed: ClosedRange<Int64> = 1...1000
-            guard allowed.contains(params.limit) else {
-                throw WatchdogErrors.outOfRange("limit", found: params.limit, allowed: allowed)
+            guard allowed.contains(Int64(params.limit)) else {
+                throw WatchdogErrors.outOfRange("limit", found: Int64(params.limit), allowed: allowed)
             }
             if let service = params.service, guarded[service] == nil { throw .unknownService(service) }
             fromStore(responder) {
-                $0.incidents(of: params.service, limit: Int(params.limit), after: params.cursor)
+                $0.incidents(of: params.service, limit: params.limit, after: params.cursor)
             } orElse: {
                 WatchdogErrors.badCursor(params.cursor ?? "")
             }
@@ -105,13 +105,13 @@ extension WatchdogDaemon {
         }
         server.on(EscalateToOperator.self) { [unowned self] params, _ throws(RPCError) in
             let reply = try ask(.escalationAsked(issue: params.issue, params.severity), of: params.service)
-            return EscalateReply(service: reply.service, incident: reply.incident)
+            return NotedReply(service: reply.service, incident: reply.incident)
         }
         server.on(RecordRecoveryEvent.self) { [unowned self] params, _ throws(RPCError) in
             let took = params.tookMs.map { Duration.milliseconds($0) }
             let reply = try ask(
                 .recoveryReported(action: params.action, success: params.success, took: took), of: params.service)
-            return RecoveryEventReply(service: reply.service, incident: reply.incident)
+            return NotedReply(service: reply.service, incident: reply.incident)
         }
     }
 
