@@ -11,6 +11,7 @@ import Time
     private let startedAt = HostClock.now().instant
     private let done: @Loop @Sendable (ProbeOutcome) -> Void
     private(set) var channel: (any Channel)?
+    private var attempt: ConnectAttempt?
     private var isOver = false
     /// What of an answer is kept, whatever the other side sends.
     nonisolated static let answerLimit = 64 << 10
@@ -19,18 +20,28 @@ import Time
         self.done = done
     }
 
-    /// Looks up the host and connects; the channel's handlers are added by `configure`.
+    /// Looks up the host and connects; the channel's handlers are added by `configure`. Without one the connection is to
+    /// carry nothing.
     func connect(
         _ host: String, _ port: Int, names: Names, timeout: Duration,
-        configure: @escaping @Loop @Sendable (any Channel) throws -> Void
+        configure: (@Loop @Sendable (any Channel) throws -> Void)?
     ) {
         // The look-up gives up before the attempt does, so that a stuck name server is not held against the service.
         names.address(of: host, port: port, within: timeout * 0.9) { [weak self] result in
             guard let self, !isOver else { return }
             switch result {
-            case .success(let address): connect(address, timeout: timeout, configure: configure)
+            case .success(let address):
+                if configure == nil, ConnectAttempt.suits(address) { return attempt(address) }
+                connect(address, timeout: timeout, configure: configure ?? { _ in })
             case .failure(let error): finish(Self.outcome(ofLookUp: host, error))
             }
+        }
+    }
+
+    private func attempt(_ address: SocketAddress) {
+        attempt = ConnectAttempt(to: address) { [weak self] code in
+            guard let self else { return }
+            if code == 0 { connected() } else { finish(Self.outcome(ofErrno: code)) }
         }
     }
 
@@ -84,6 +95,8 @@ import Time
         isOver = true
         channel?.close(promise: nil)
         channel = nil
+        attempt?.close()
+        attempt = nil
     }
 
     // MARK: What an error means
@@ -95,11 +108,15 @@ import Time
         }
     }
 
-    /// A want of our own is no verdict on the other side.
     private static func outcome(of error: any Error) -> ProbeOutcome {
         guard let error = error as? IOError else { return ProbeOutcome(.critical, "\(error)") }
-        let text = strerror(error.errnoCode).map { String(cString: $0) } ?? "error \(error.errnoCode)"
-        switch error.errnoCode {
+        return outcome(ofErrno: error.errnoCode)
+    }
+
+    /// A want of our own is no verdict on the other side.
+    private static func outcome(ofErrno code: Int32) -> ProbeOutcome {
+        let text = strerror(code).map { String(cString: $0) } ?? "error \(code)"
+        switch code {
         case EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL, EPERM, EACCES, EAFNOSUPPORT:
             return ProbeOutcome(.unknown, "healthd could not connect: \(text.lowercased())")
         default:

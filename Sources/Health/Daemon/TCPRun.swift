@@ -12,9 +12,11 @@ final class TCPRun: ConnectionRun {
     init(_ probe: TCPProbe, names: Names, timeout: Duration, done: @escaping @Loop @Sendable (ProbeOutcome) -> Void) {
         self.probe = probe
         super.init(done: done)
-        connect(probe.host, probe.port, names: names, timeout: timeout) { [unowned self] channel in
+        let talk: @Loop @Sendable (any Channel) throws -> Void = { [unowned self] channel in
             try channel.pipeline.syncOperations.addHandler(TCPRunHandler(self))
         }
+        let talks = probe.send != nil || probe.expect != nil
+        connect(probe.host, probe.port, names: names, timeout: timeout, configure: talks ? talk : nil)
     }
 
     override func connected() {

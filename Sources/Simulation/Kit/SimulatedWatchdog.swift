@@ -151,7 +151,7 @@ final class SimulatedWatchdog {
         case .unwatchProcess: break
         case .startProbe(let probe): start(probe, of: service)
         case .abandonProbe(let probe): probes.removeValue(forKey: ProbeKey(service: service, probe: probe))
-        case .sampleProgress(let process): sampleProgress(process, of: service)
+        case .sampleProgress(let process, _): sampleProgress(process, of: service)
         case .sampleResources(let process): sampleResources(process, of: service)
         case .collectEvidence(let incident, let process):
             let note = EvidenceNote(path: "evidence/\(incident)", bytes: 40_000, tookMs: 30, complete: true)

@@ -39,7 +39,7 @@ extension GuardMachine {
     mutating func probeDue(now: Moment) {
         guard state.probes, let process else { return }
         set(.probe, after: probeInterval, now: now)
-        emit(.sampleProgress(process))
+        sampleProgress(of: process)
         guard settings.hasProbe else { return noProbe(now: now) }
         if let current = probes.current {
             guard now.instant - current.sent.instant >= probeTimeout else { return }
@@ -93,13 +93,13 @@ extension GuardMachine {
             .operatorActing, .operatorStopped, .hostStopping:
             return
         }
-        if let process { emit(.sampleProgress(process)) }
+        if let process { sampleProgress(of: process) }
         if !isPending(.look) { set(.look, after: secondWindow / 2, now: now) }
     }
 
     mutating func lookDue(now: Moment) {
         guard state.looksClosely, let process else { return }
-        emit(.sampleProgress(process))
+        sampleProgress(of: process)
         set(.look, after: secondWindow / 2, now: now)
     }
 
@@ -204,6 +204,10 @@ extension GuardMachine {
     }
 
     // MARK: Counters
+
+    private mutating func sampleProgress(of process: ProcessIdentity) {
+        emit(.sampleProgress(process, withQueue: incident != nil || state.looksClosely))
+    }
 
     mutating func progressSampled(_ sample: ProgressSample, now: Moment) {
         guard sample.process == process else { return }

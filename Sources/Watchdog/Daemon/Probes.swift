@@ -60,6 +60,7 @@ import WatchdogCore
     let sent = HostClock.now().instant
     private var finished: (@Loop (ProbeResult) -> Void)?
     private var channel: (any Channel)?
+    private var attempt: ConnectAttempt?
     private var isClosed = false
 
     /// How long the rest of an answer may take once it has begun.
@@ -76,6 +77,7 @@ import WatchdogCore
             Loop.post { self.finish(.notSent(reason: "\(error)")) }
             return
         }
+        if target.carriesNothing, ConnectAttempt.suits(address) { return attempt(address) }
         ClientBootstrap(group: Loop.shared.eventLoop)
             // In this time a full backlog may find room; a service that stays silent longer gives no report at all.
             .connectTimeout(.nanoseconds(patience.nanoseconds))
@@ -104,6 +106,15 @@ import WatchdogCore
         isClosed = true
         finished = nil
         channel?.close(promise: nil)
+        attempt?.close()
+    }
+
+    private func attempt(_ address: SocketAddress) {
+        attempt = ConnectAttempt(to: address) { [weak self] code in
+            guard let self else { return }
+            if code == 0 { finish(.good(detail: "connected")) } else { connectFailed(code) }
+            attempt?.close()
+        }
     }
 
     private func connected(_ channel: any Channel, _ target: LivenessSettings.Probe) {
@@ -123,6 +134,10 @@ import WatchdogCore
             if !(error is ChannelError) { finish(.notSent(reason: "\(error)")) }
             return
         }
+        connectFailed(code)
+    }
+
+    private func connectFailed(_ code: Int32) {
         switch code {
         case ECONNREFUSED, ENOENT: finish(.refused)
         // A Unix socket whose backlog is full: somebody listens, and does not accept. As an unanswered TCP connect.
@@ -164,6 +179,16 @@ import WatchdogCore
     private static func address(host: String, port: Int) throws -> SocketAddress {
         // As the settings read it: no name is looked up here, which could block.
         try SocketAddress(ipAddress: host == "localhost" ? "127.0.0.1" : host, port: port)
+    }
+}
+
+extension LivenessSettings.Probe {
+    /// Whether it asks for a connection alone.
+    fileprivate var carriesNothing: Bool {
+        switch self {
+        case .tcp, .unix: true
+        case .http, .heartbeat: false
+        }
     }
 }
 

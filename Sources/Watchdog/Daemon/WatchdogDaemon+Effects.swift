@@ -25,7 +25,7 @@ extension WatchdogDaemon {
         case .abandonProbe(let id):
             service.waitingForHeartbeat.removeAll { $0 == id }
             probes.abandon(id, of: name)
-        case .sampleProgress(let process): sampleProgress(process, service)
+        case .sampleProgress(let process, let withQueue): sampleProgress(process, service, withQueue: withQueue)
         case .sampleResources(let process): sampleResources(process, service)
         case .collectEvidence(let incident, let process): collectEvidence(incident, process, service)
         case .drain(let call): drain(call, service)
@@ -113,8 +113,8 @@ extension WatchdogDaemon {
         for id in waiting { handle(.probeFinished(id, .good(detail: "heartbeat")), of: service.name) }
     }
 
-    private func sampleProgress(_ process: ProcessIdentity, _ service: GuardedService) {
-        let port = service.port
+    private func sampleProgress(_ process: ProcessIdentity, _ service: GuardedService, withQueue: Bool) {
+        let port = withQueue ? service.port : nil
         let name = service.name
         proc.submit(deadline: Self.readDeadline) {
             try $0.progress(process, port: port)
