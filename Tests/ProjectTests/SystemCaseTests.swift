@@ -9,8 +9,8 @@ struct SystemCaseTests {
     static let lines = [
         "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets",
     ]
-    /// Those that measure speed: on a machine that just ran everything else their figures would mean nothing.
-    static let benches = ["wire", "rest"]
+    /// Those that measure speed or memory: on a machine that just ran everything else their figures would mean nothing.
+    static let benches = ["wire", "rest", "floors", "simulation"]
 
     @Test(.timeLimit(.minutes(15)), arguments: lines)
     func `every case of the line is shown on a real systemd`(line: String) throws {

@@ -1,4 +1,5 @@
-"""A throwaway machine as a test sees it from the host: Scripts/machine, started once for many commands."""
+"""Where a case runs, as a test sees it from the host: a throwaway machine (Scripts/machine, started once for many commands),
+or the host itself."""
 
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ class Machine:
 
     def __init__(self, name, build, *options):
         self.name = name
+        self.build = build
         self.options = ["--build", build, *options]
 
     def __enter__(self):
@@ -38,3 +40,24 @@ class Machine:
 
     def reboot(self):
         subprocess.run([SCRIPT, "--reboot", self.name], check=True)
+
+    def evidence(self):
+        """What the suite said last, for the person who has to find out."""
+        return self.run("journalctl", "-q", "--no-pager", "-n", "40", "-u", "mainstay-*", "-u", "gateway", check=False)
+
+
+class Host:
+    """This host, for a line of `prove` that needs no machine: all its cases are in `OUTSIDE`."""
+
+    def __init__(self, name, build):
+        self.name = name
+        self.build = build
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def evidence(self):
+        return ""
