@@ -50,6 +50,13 @@ def host_is_starved():
     return bool(status and status["own"].get("hostStarved"))
 
 
+def condition(service):
+    """What watchdogd does about the service now, or None where it does not answer."""
+    status = rpc.answers("watchdogd")
+    found = [one for one in status["own"]["services"] if one["service"] == service] if status else []
+    return found[0]["condition"] if found else None
+
+
 def incidents(limit=100):
     """The newest incidents first."""
     try:
