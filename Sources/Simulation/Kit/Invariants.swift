@@ -55,7 +55,9 @@ package struct Invariants {
                 violated("\(name): a restart beyond the budget", now: now)
             }
         case .killUnit, .killProcess: judgeForce("kill", order, unit, now)
-        case .stopUnit: judgeForce("stop", order, unit, now)
+        case .stopUnit:
+            // Without a process it only cancels the restart that systemd has planned: what a hold wants (DESIGN §9).
+            if unit.hasProcess { judgeForce("stop", order, unit, now) }
         case .setTimer, .cancelTimer, .restoreMemory, .readUnit, .watchProcess, .unwatchProcess, .startProbe,
             .abandonProbe, .sampleProgress, .sampleResources, .collectEvidence, .drain, .keepMemory, .recordIncident,
             .announce:

@@ -65,6 +65,9 @@ final class SimulatedUnit {
         return view
     }
 
+    /// Whether its process lives.
+    var hasProcess: Bool { process.map { !$0.isDead } ?? false }
+
     /// Whether somebody stopped the unit and nobody started it again.
     var isDown: Bool { phase == .dead }
 
