@@ -2,9 +2,12 @@
 ///
 /// The order is the whole point. First the version and its content are recorded, durably, as an intent; then the content
 /// is written beside the file and made durable; then one rename puts it in the file's place; then the folder is made
-/// durable; only then is the caller told. The intent is concluded last, and lazily: by then it says nothing that the file
-/// itself does not. A crash between any two steps leaves an intent and a file that is, byte for byte, the old or the new
-/// one; `Recovery` decides from those two alone.
+/// durable; then the intent is concluded, durably; only then is the caller told. A crash between any two steps leaves an
+/// intent and a file that is, byte for byte, the old or the new one; `Recovery` decides from those two alone.
+///
+/// The conclusion may not wait, although the file says the same: it does so only until somebody's editor writes it. After
+/// that and a power cut the intent would look like one that never reached the file, and a version that a client was told
+/// of would be dropped (the simulator's seed 35).
 ///
 /// A step that fails before the rename is undone, and the file is the old one. A failure after it cannot be undone
 /// without writing again to a disk that just refused: the outcome is `doubtful`, the intent stays, and `Recovery` settles
@@ -21,7 +24,7 @@ package struct Commit: Hashable, Sendable {
         case replaceFile(temporary: String)
         /// Make the folder, and so the rename, durable.
         case syncDirectory
-        /// Note that the intent is the file's version now. Need not be durable.
+        /// Note, durably, that the intent is the file's version now.
         case concludeIntent
         case removeTemporary(String)
         case dropIntent
@@ -31,11 +34,11 @@ package struct Commit: Hashable, Sendable {
 
     /// How a commit ended.
     package enum Outcome: Hashable, Sendable {
-        /// The file and its version are durable.
+        /// The file and its version are durable, whatever happens to the file from now on.
         case applied(Version)
         /// The file is what it was.
         case refused(StepFailure)
-        /// The file shows the change, and the disk did not confirm it.
+        /// The file shows the change, and the disk did not confirm it or its version.
         case doubtful(StepFailure)
     }
 
@@ -50,7 +53,7 @@ package struct Commit: Hashable, Sendable {
         case replacing
         /// -> concluding, or over (doubtful)
         case settling
-        /// -> over (applied), whether noted or not
+        /// -> over (applied, or doubtful)
         case concluding
         /// After a failure: the temporary goes. -> forgetting
         case clearing(StepFailure)
@@ -108,9 +111,7 @@ package struct Commit: Hashable, Sendable {
         case .writing, .replacing:
             state = .clearing(failure)
             return .removeTemporary(intent.temporary)
-        case .settling: return end(.doubtful(failure))
-        // File and intent are durable: the next look at the file concludes it.
-        case .concluding: return end(.applied(intent.version))
+        case .settling, .concluding: return end(.doubtful(failure))
         // What cannot be cleared away now, the next look at the file clears away.
         case .clearing(let first):
             state = .forgetting(first)

@@ -191,7 +191,6 @@ final class VersionStore {
     func record(
         _ version: Version, temporary: String?, content: [UInt8], path: String, kept: Int64
     ) throws(StoreError) {
-        try store.execute("PRAGMA synchronous = FULL")
         try store.transaction { () throws(StoreError) in
             let file = try statement("INSERT INTO file (path) VALUES (?) ON CONFLICT DO NOTHING")
             file.bind(path, at: 1)
@@ -258,9 +257,8 @@ final class VersionStore {
         }
     }
 
-    /// Notes that the intent is the file's version now. Without waiting for the disk: if the note is lost, the file says so.
+    /// Notes, durably, that the intent is the file's version now.
     func conclude(_ path: String) throws(StoreError) {
-        try store.execute("PRAGMA synchronous = NORMAL")
         let statement = try statement(
             "UPDATE version SET temporary = NULL WHERE file = (SELECT id FROM file WHERE path = ?) AND temporary IS NOT NULL"
         )

@@ -26,7 +26,7 @@ enum EnvSample {
 struct ConfigJudge {
     /// The contents that the file may have: before and after the last write, or as an operator's editor left it.
     private var allowed: Set<ConfigCore.Digest> = [ConfigCore.Digest(of: Array(EnvSample.text.utf8))]
-    private var acknowledged: Version?
+    /// The versions that clients were told of, the oldest first.
     private var mustHold: [Version] = []
     /// The newest version announced in this life.
     private var announced: Int64 = 0
@@ -35,13 +35,9 @@ struct ConfigJudge {
 
     mutating func began(from old: ConfigCore.Digest, to new: ConfigCore.Digest) { allowed = [old, new] }
 
-    mutating func edited(_ content: ConfigCore.Digest) {
-        allowed.insert(content)
-        acknowledged = nil
-    }
+    mutating func edited(_ content: ConfigCore.Digest) { allowed.insert(content) }
 
     mutating func acknowledged(_ version: Version) {
-        acknowledged = version
         mustHold.append(version)
         allowed = [version.draft.content]
     }
@@ -70,10 +66,7 @@ struct ConfigJudge {
         }
         if folder.intent != nil || folder.temporary != nil { return "config: a write was left behind" }
         if !folder.isDurable { return "config: a version is recorded that a power cut would take" }
-        if let acknowledged, head.number < acknowledged.number { return "config: an acknowledged version is gone" }
-        if let acknowledged, acknowledged.number == head.number, acknowledged != head {
-            return "config: an acknowledged version was replaced"
-        }
+        if let last = mustHold.last, !Self.holds(folder, last) { return "config: an acknowledged version is gone" }
         if let problem = linear(folder) { return problem }
         guard judged != folder.file.digest else { return nil }
         judged = folder.file.digest
@@ -101,11 +94,14 @@ struct ConfigJudge {
         return isWhole ? nil : "config: a comment is gone"
     }
 
+    private static func holds(_ folder: SimulatedFolder, _ version: Version) -> Bool {
+        folder.versions.count >= version.number && folder.versions[Int(version.number) - 1] == version
+    }
+
     /// At the end of a run: every version that a client was told of is still there, as it was told.
     mutating func fullHistory(_ folder: SimulatedFolder) -> String? {
         chained = 0
-        for version in mustHold
-        where folder.versions.count < version.number || folder.versions[Int(version.number) - 1] != version {
+        for version in mustHold where !Self.holds(folder, version) {
             return "version \(version.number) was acknowledged and is gone"
         }
         return linear(folder)

@@ -1,7 +1,7 @@
 import ConfigCore
 
-/// What a disk holds of one `.env` file: the file, what a write puts beside it, the ledger of its versions, and what of all
-/// that a power cut would take back.
+/// What a disk holds of one `.env` file: the file, what a write puts beside it, the ledger of its versions, and what a power
+/// cut would take back. The ledger is a database whose every transaction is durable.
 struct SimulatedFolder {
     /// A file's bytes and their sum, made once.
     struct Content: Hashable {
@@ -14,11 +14,6 @@ struct SimulatedFolder {
         }
     }
 
-    private struct Ledger: Hashable {
-        var versions = 0
-        var intent: Intent?
-    }
-
     /// What programs read.
     private(set) var file: Content
     private(set) var temporary: Content?
@@ -28,8 +23,6 @@ struct SimulatedFolder {
     private(set) var intent: Intent?
     /// What the name leads to after a power cut, where that is not `file`.
     private var durableFile: Content?
-    /// The ledger after a power cut, where a conclusion was only seen.
-    private var durableLedger: Ledger?
 
     init(holding file: [UInt8]) { self.file = Content(file) }
 
@@ -37,10 +30,7 @@ struct SimulatedFolder {
 
     // MARK: The steps
 
-    mutating func record(_ intent: Intent) {
-        self.intent = intent
-        durableLedger = nil
-    }
+    mutating func record(_ intent: Intent) { self.intent = intent }
 
     mutating func writeTemporary(_ content: Content, isDurable: Bool) {
         temporary = content
@@ -58,22 +48,15 @@ struct SimulatedFolder {
 
     mutating func concludeIntent() {
         guard let intent else { return }
-        durableLedger = durableLedger ?? Ledger(versions: versions.count, intent: intent)
         versions.append(intent.version)
         self.intent = nil
     }
 
-    mutating func dropIntent() {
-        intent = nil
-        durableLedger = nil
-    }
+    mutating func dropIntent() { intent = nil }
 
     mutating func removeTemporary() { temporary = nil }
 
-    mutating func adopt(_ version: Version) {
-        versions.append(version)
-        durableLedger = nil
-    }
+    mutating func adopt(_ version: Version) { versions.append(version) }
 
     /// Somebody's editor, which writes well.
     mutating func edit(_ content: Content) {
@@ -87,11 +70,6 @@ struct SimulatedFolder {
     mutating func losesPower() {
         if let durableFile { file = durableFile }
         durableFile = nil
-        if let durableLedger {
-            versions.removeSubrange(durableLedger.versions...)
-            intent = durableLedger.intent
-        }
-        durableLedger = nil
         if let torn = temporary, !isTemporaryDurable {
             temporary = Content([UInt8](repeating: 0, count: torn.bytes.count))
         }
