@@ -112,8 +112,9 @@ package struct StarvedHostSettings: Hashable, Sendable {
     package var cpuPressure = 60.0
     /// How late the daemon's own tick may come.
     package var tickDelay: Duration = .milliseconds(500)
-    /// After this long the host counts as not starved, whatever it says.
-    package var hold: Duration = .seconds(30)
+    /// After this long the host counts as not starved, whatever it says. With the 30 s in which a livelock is decided, 5 s
+    /// for a second thought, evidence and a start, the default keeps a recovery within the 60 s that are promised.
+    package var hold: Duration = .seconds(20)
 
     package init() {}
 }

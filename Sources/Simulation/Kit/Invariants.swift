@@ -9,7 +9,7 @@ package struct Invariants {
     /// What was decided before a condition began may still be carried out for this long.
     private static let grace: Duration = .seconds(3)
     /// A starved host is waited for this long, and no longer (DESIGN §7).
-    private static let starvedHold: Duration = .seconds(30)
+    private static let starvedHold: Duration = .seconds(20)
 
     struct Service {
         var oracle = RestartOracle()

@@ -14,7 +14,7 @@ package enum GuardCondition: String, WireValue, CaseIterable {
     case confirming
     /// It answers late. Nothing is done that costs requests.
     case saturated
-    /// The host is starved: what looks hung may only be waiting. At most 30 s.
+    /// The host is starved: what looks hung may only be waiting. At most 20 s.
     case waitingForHost
     /// The process ended; systemd is asked whether that was somebody's order.
     case judgingDeath

@@ -4,7 +4,7 @@ import Time
 /// matters worse (all of Fedora's watchdog aborts were starved hosts, systemd PR #13843).
 ///
 /// Starved is: pressure above the limit (the kernel's own 10 s average), or a timer of ours much too late. It clears with
-/// hysteresis, and it holds force back for 30 s (the settings' `hold`) at most: a host that is always starved must not
+/// hysteresis, and it holds force back for 20 s (the settings' `hold`) at most: a host that is always starved must not
 /// mean a service that is never recovered. Nor must one that is starved on and off: spells with less than a minute of
 /// calm between them share the one hold. (On a host where pressure swung around the limit, a hold of its own for each
 /// spell kept a spinning service waiting for 135 s.)
@@ -18,7 +18,7 @@ struct HostGate: Hashable, Sendable {
     static let calm: Duration = .seconds(60)
 
     /// The longest that force is held back.
-    var longestHold: Duration = .seconds(30)
+    var longestHold: Duration = .seconds(20)
     private var pressure: Double?
     private var lastDelay: Stamp?
     /// When the first of the spells began that share a hold; nil after a minute of calm.

@@ -18,7 +18,7 @@ package struct WatchdogCore: Hashable, Sendable {
         /// A timer of ours this much too late says the same.
         package var starvedDelay: Duration = .milliseconds(500)
         /// The longest that force is held back for it.
-        package var starvedHold: Duration = .seconds(30)
+        package var starvedHold: Duration = .seconds(20)
 
         package init() {}
     }
