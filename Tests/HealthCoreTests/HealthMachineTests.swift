@@ -295,4 +295,22 @@ import Wire
         #expect(run(7) == run(7))
         #expect(run(7) != run(8))
     }
+
+    @Test("The incident of a service that was taken out of the settings does not wait for its return")
+    func incidentOfAServiceThatIsGone() throws {
+        var world = HealthWorld(.gateway)
+        let page = Raise.Params(
+            service: "gateway", kind: "recovery", severity: .operator, summary: "no token left", incident: "old",
+            openedAtMs: 1)
+        try world.act { machine, now throws(RPCError) in
+            try machine.peerRaised(page, source: "watchdogd", now: now).actions
+        }
+        world.forget()
+        world.act { machine, now in machine.settingsChanged(to: HealthConfig(), now: now) }
+        #expect(world.resolved.map(\.kind) == ["recovery"])
+        let kept = world.actions.compactMap { if case .keepService(let kept) = $0 { kept } else { nil } }
+        #expect(kept.map(\.incident) == [nil], "nor for the next start")
+        world.act { machine, now in machine.settingsChanged(to: .gateway, now: now) }
+        #expect(try world.machine.health(of: "gateway", now: world.now).incident == nil)
+    }
 }

@@ -81,11 +81,10 @@ package struct HealthMachine: Sendable {
             for dependency in service.dependencies { needers[dependency.name, default: []].insert(service.name) }
         }
         let names = Set(new.services.map(\.name))
-        services = services.filter { names.contains($0.key) }
+        var actions = services.keys.sorted().filter { !names.contains($0) }.flatMap { forget($0, now: now) }
         for (id, check) in registered where wanted[id] == nil && names.contains(id.service) {
             wanted[id] = check.config
         }
-        var actions: [HealthAction] = []
         for id in checks.keys.sorted() where wanted[id] != checks[id]?.config { actions += retire(id) }
         for (id, check) in wanted.sorted(by: { $0.key < $1.key }) where checks[id] == nil {
             actions += begin(id, check, now: now)
@@ -96,6 +95,14 @@ package struct HealthMachine: Sendable {
         }
         for name in names.sorted() { actions += reconsider(name, now: now) }
         return actions
+    }
+
+    /// No settings name the service any more. Its incident is over, so that it is not met again should the service come back.
+    private mutating func forget(_ name: String, now: Moment) -> [HealthAction] {
+        guard var state = services.removeValue(forKey: name), incidents.standing(for: name) != nil else { return [] }
+        incidents.closed(for: name)
+        state.incidentClosed()
+        return [.keepService(state.kept(as: name, now: now))]
     }
 
     /// A timer fired. One that nothing waits for any more does nothing.
