@@ -5,6 +5,7 @@ import HealthAPI
 import HealthDaemon
 import Runtime
 import Settings
+import Store
 import Testing
 import Time
 import Wire
@@ -471,5 +472,24 @@ private final class RealPrograms {
         #expect(alerts.map(\.source) == ["watchdogd"])
         await client.close()
         await DaemonFixture.stop(daemon)
+    }
+
+    @Test("A stop waits until what is to be kept is on disk")
+    func stopKeeps() async throws {
+        let fixture = try DaemonFixture()
+        try check(fixture, "liveness:\n  heartbeat: true\n")
+        let daemon = try await fixture.start(Healthd.self)
+        let client = try await TestClient("healthd", fixture.places)
+        let disk = try Store(path: "\(fixture.places.state)/healthd/health.db")
+        // Another's lock stands for a disk that takes its time.
+        try disk.execute("BEGIN IMMEDIATE")
+        _ = try await client.call(
+            Raise.self, Raise.Params(service: "web", kind: "k", severity: .critical, summary: "s"))
+        async let stopping: Void = DaemonFixture.stop(daemon)
+        try await Task.sleep(for: .milliseconds(300))
+        try disk.execute("COMMIT")
+        await stopping
+        #expect(try disk.integer("SELECT count(*) FROM alert") == 1)
+        await client.close()
     }
 }

@@ -49,6 +49,11 @@ import Wire
         worker.submit(deadline: Self.deadline, { try $0.remove(id) }) { then(Self.answer($0)) }
     }
 
+    /// Calls `then` when what was to be kept until now is on disk, or could not be kept.
+    func settled(_ then: @escaping @Loop @Sendable () -> Void) {
+        worker.submit(deadline: .seconds(4), { _ in }) { _ in then() }
+    }
+
     private static func answer(_ result: Result<Void, any Error>) -> Result<Void, RPCError> {
         result.mapError { HealthErrors.notKept(reason: "\($0)") }
     }

@@ -77,12 +77,13 @@ import Wire
     /// Services, checks and alerts, counted.
     package var own: HealthdStatus { machine.status }
 
-    /// Closes every connection and kills every command. What is to be kept is kept already.
+    /// Closes every connection and kills every command, and ends when what was to be kept is kept. The start-up shape's own
+    /// limit ends a wait for a stuck disk.
     package func stop(stopped: @escaping @Loop () -> Void) {
         for timer in timers.values { timer.cancel() }
         timers = [:]
         probes.stop()
-        stopped()
+        store.settled(stopped)
     }
 
     // MARK: Orders
