@@ -50,6 +50,38 @@ import Wire
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func `what healthd was not there to hear it hears when it is back, and of one service the last word alone`()
+        async throws
+    {
+        let fixture = try DaemonFixture()
+        let (peer, health) = await Self.besideNobody(fixture.places)
+        await Self.page(health, "web", "it hums")
+        await Self.page(health, "mail", "it smokes")
+        await health.resolve("mail", incident: "i-2")
+        let healthd = try await fixture.start(HealthdStandIn.self)
+        let client = try await TestClient("healthd", fixture.places)
+        let heard = await client.eventually {
+            HealthdStandIn.raised.map { "\($0.service) \($0.resolved)" }.sorted() == ["mail true", "web false"]
+        }
+        #expect(heard)
+        #expect(await HealthdStandIn.raised.first { $0.service == "web" }?.summary == "it hums")
+        await peer.stop()
+        await client.close()
+        await DaemonFixture.stop(healthd)
+    }
+
+    @Loop private static func besideNobody(_ places: DaemonContext.Places) -> (Peer, HealthPeer) {
+        let peer = Peer(daemon: "healthd", path: places.socket(of: "healthd"))
+        let health = HealthPeer(peer)
+        health.start(services: { [] }, dependencies: { _, _ in }, silent: {}, alias: { _, _ in })
+        return (peer, health)
+    }
+
+    @Loop private static func page(_ health: HealthPeer, _ service: String, _ issue: String) {
+        health.raise(OperatorCalled(service: service, incident: "i-1", severity: .critical, issue: issue))
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func `heartbeats are good answers where they are the probe, and their absence is none`() async throws {
         let guarded = try await Guarded(heartbeats: true)
         let client = await guarded.client
