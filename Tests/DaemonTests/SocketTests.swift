@@ -80,7 +80,11 @@ import Wire
         return ticks
     }
     var own: NoFields { NoFields() }
-    func stop(stopped: @escaping @Loop () -> Void) { stopped() }
+    func stop(stopped: @escaping @Loop () -> Void) {
+        stops += 1
+        stopped()
+    }
+    private(set) var stops = 0
     func shout(_ count: Int, bytes: Int) {
         for _ in 0..<count { context.publish("shouted", Say.Reply(text: String(repeating: "x", count: bytes))) }
     }
@@ -318,6 +322,22 @@ private struct RawSocket: ~Copyable {
         release.signal()
         await client.close()
         await DaemonFixture.stop(echo)
+    }
+
+    @Test func aSecondOrderToStopIsNoSecondStop() async throws {
+        let fixture = try DaemonFixture()
+        let told = Mutex(0)
+        let log = Log(sink: { entry in told.withLock { if entry.message.contains("stopping") { $0 += 1 } } })
+        let echo = try await fixture.start(Echo.self, log: log)
+        await stopTwice(echo)
+        log.drain()
+        #expect(told.withLock { $0 } == 1)
+    }
+
+    @Loop private func stopTwice(_ echo: Assembly<Echo>) {
+        echo.stop {}
+        echo.stop {}
+        #expect(echo.program.stops == 1)
     }
 
     @Test func theKeepaliveNeedsProgressOfTheCore() async throws {

@@ -69,8 +69,9 @@ package import Wire
         context.server.setConnectionLimits(all: connections.maximum, perUser: connections.maximumPerUser)
     }
 
-    /// Stops the program, then the socket.
+    /// Stops the program, then the socket. Once is enough: `stopped` of a second call is not called.
     package func stop(stopped: @escaping @Loop () -> Void) {
+        guard !context.isStopping else { return }
         context.beganStopping()
         context.log.write(OwnJournal.stopping(context.name))
         program.stop { [self] in
