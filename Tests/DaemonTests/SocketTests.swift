@@ -324,6 +324,19 @@ private struct RawSocket: ~Copyable {
         await DaemonFixture.stop(echo)
     }
 
+    @Test func anEventThatFitsNoFrameCountsAsLost() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let client = try await TestClient("echod", fixture.places)
+        _ = try await client.call(Common.Subscribe.self, .init())
+        await echo.program.shout(1, bytes: Frame.longestBodyBytes)
+        await echo.program.shout(1, bytes: 1)
+        #expect(await client.eventually(within: .seconds(2)) { client.lost == [1] && client.events.count == 1 })
+        #expect(await echo.context.server.figures.eventsLost == 1)
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
     @Test func aSecondOrderToStopIsNoSecondStop() async throws {
         let fixture = try DaemonFixture()
         let told = Mutex(0)

@@ -90,7 +90,7 @@ import Wire
     // MARK: Out
 
     private func write(_ body: [UInt8]) {
-        // Replies are made to fit; an event that does not is left out, as its subscriber can do nothing about it.
+        // Whatever is answered is made to fit (`ServerMessage.reply`).
         if let frame = Frame.around(body) { put(frame) }
     }
 
@@ -114,10 +114,7 @@ import Wire
         updateReading()
         if channel.isWritable {
             if hasBacklog { Loop.post { [self] in resume() } }
-            if let lost = subscription?.lost, lost > 0 {
-                subscription?.lost = 0
-                send(ServerMessage.laggedBytes(lost: lost))
-            }
+            tellLost()
         } else {
             stalled = Loop.after(server.limits.stalledReader) { [weak self] in
                 self?.server.countDropped()
@@ -137,13 +134,23 @@ import Wire
         return subscription.names?.contains(name) ?? true
     }
 
-    func sendEvent(_ bytes: [UInt8]) {
-        guard channel.isWritable else {
+    /// Sends an event in its frame; nil for one that fits none, which is lost to everybody.
+    func sendEvent(_ frame: [UInt8]?) {
+        guard !isClosing else { return }
+        guard let frame, channel.isWritable else {
             subscription?.lost += 1
             server.countLostEvent()
-            return
+            return tellLost()
         }
-        send(bytes)
+        put(frame)
+        channel.flush()
+    }
+
+    /// Says how many events were lost, as soon as there is room for it.
+    private func tellLost() {
+        guard let lost = subscription?.lost, lost > 0, channel.isWritable else { return }
+        subscription?.lost = 0
+        send(ServerMessage.laggedBytes(lost: lost))
     }
 
     // MARK: The end

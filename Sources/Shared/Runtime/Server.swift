@@ -170,14 +170,16 @@ package import Wire
         }
     }
 
-    /// Sends an event to whoever subscribed to it. A reader that is too slow loses it, and is told how many it lost.
+    /// Sends an event to whoever subscribed to it. A reader that is too slow loses it, and is told how many it lost; so are all
+    /// of them of an event that fits no frame.
     package func publish(_ name: String, _ data: some WireObject, atMs: Int64) {
         sequence += 1
         guard connections.values.contains(where: { $0.wants(name) }) else { return }
         let members = (try? JSONReader.read(JSONWriter.bytes(of: data))) ?? .object([:])
         guard case .object(let object) = members else { return }
-        let bytes = ServerMessage.eventBytes(Event(sequence: sequence, name: name, atMs: atMs, data: object))
-        for connection in connections.values where connection.wants(name) { connection.sendEvent(bytes) }
+        let event = Event(sequence: sequence, name: name, atMs: atMs, data: object)
+        let frame = Frame.around(ServerMessage.eventBytes(event))
+        for connection in connections.values where connection.wants(name) { connection.sendEvent(frame) }
     }
 
     // MARK: Connections
