@@ -353,6 +353,17 @@ private struct RawSocket: ~Copyable {
         #expect(echo.program.stops == 1)
     }
 
+    @Test func aLogThatNobodyTakesShowsAsStuck() async throws {
+        let gate = DispatchSemaphore(value: 0)
+        let log = Log(sink: { _ in gate.wait() })
+        log.write(.info, "nobody reads this")
+        while log.thread.condition(now: HostClock.now().instant).waiting > 0 { await Task.yield() }
+        let now = HostClock.now().instant
+        #expect(!log.thread.condition(now: now).stuck)
+        #expect(log.thread.condition(now: now + .seconds(11)).stuck)
+        gate.signal()
+    }
+
     @Test func theKeepaliveNeedsProgressOfTheCore() async throws {
         let fixture = try DaemonFixture()
         let echo = try await fixture.start(Echo.self, tickInterval: .milliseconds(10))
