@@ -324,6 +324,31 @@ private struct RawSocket: ~Copyable {
         await DaemonFixture.stop(echo)
     }
 
+    @Test func whoCallsAPeerThatDoesNotReadIsToldSoAndHoldsNoMoreThanABuffer() async throws {
+        let fixture = try DaemonFixture()
+        let mute = try MuteSocket("muted", in: fixture.places.sockets)
+        let client = try await TestClient("muted", fixture.places)
+        let refused = await refusedAtOnce(client, calls: 64, bytesEach: 100_000)
+        // A Unix socket takes some 200 KB; beside that at most 1 MiB waits on our side.
+        #expect(refused.count >= 64 - 14)
+        #expect(
+            Set(refused) == ["peerSilent: muted does not answer: it does not read. systemctl status mainstay-muted"])
+        await client.close()
+        _ = mute
+    }
+
+    /// The refusals of calls that were not even sent.
+    @Loop private func refusedAtOnce(_ client: TestClient, calls: Int, bytesEach: Int) -> [String] {
+        let params: JSONObject = ["text": .string(String(repeating: "x", count: bytesEach))]
+        let refused = Mutex([String]())
+        for _ in 0..<calls {
+            client.peer.call(name: "say", params, deadline: .seconds(30)) { result in
+                if case .failure(let error) = result { refused.withLock { $0.append("\(error)") } }
+            }
+        }
+        return refused.withLock { $0 }
+    }
+
     @Test func anEventThatFitsNoFrameCountsAsLost() async throws {
         let fixture = try DaemonFixture()
         let echo = try await fixture.start(Echo.self)

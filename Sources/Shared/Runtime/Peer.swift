@@ -44,6 +44,8 @@ package import Wire
     /// How often a peer that is connected is asked whether it lives, and how long it has.
     private static let probeInterval: Duration = .seconds(2)
     private static let probeDeadline: Duration = .seconds(1)
+    /// What may wait on this side for a peer that does not read: beside what the kernel takes, one frame more than this.
+    private static let unsentBytes = 1 << 20
 
     /// A client of the socket at `path`; call `start` to keep it connected.
     package init(daemon: String, path: String) {
@@ -107,6 +109,7 @@ package import Wire
         done: @escaping @Loop (Result<JSON, RPCError>) -> Void
     ) {
         guard let channel else { return done(.failure(.peerSilent(daemon, "nobody listens on \(path)"))) }
+        guard channel.isWritable else { return done(.failure(.peerSilent(daemon, "it does not read"))) }
         nextID += 1
         let id = nextID
         let body = Request.bytes(id: .integer(id), method: name, params: params, deadlineMs: deadline.milliseconds)
@@ -153,6 +156,9 @@ package import Wire
         isConnecting = true
         ClientBootstrap(group: Loop.shared.eventLoop)
             .connectTimeout(.seconds(1))
+            .channelOption(
+                .writeBufferWaterMark, value: .init(low: Peer.unsentBytes / 2, high: Peer.unsentBytes)
+            )
             .channelInitializer { channel in
                 Loop.assume {
                     channel.eventLoop.makeCompletedFuture {
