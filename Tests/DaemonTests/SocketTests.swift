@@ -389,6 +389,44 @@ private struct RawSocket: ~Copyable {
         gate.signal()
     }
 
+    @Test func aPeerThatIsAskedWhetherItLivesSendsItsTableOnce() async throws {
+        let fixture = try DaemonFixture()
+        let asked = Mutex([Int64]())
+        let server = try await lifeSigns(on: fixture.places.socket(of: "echod")) { generation in
+            asked.withLock { $0.append(generation) }
+        }
+        let peer = await follow("echod", fixture.places)
+        let client = try await TestClient("echod", fixture.places)
+        #expect(await client.eventually { asked.withLock { $0.count } >= 2 })
+        #expect(asked.withLock { $0.prefix(2) } == [0, 77])
+        await client.close()
+        await end(peer, server)
+    }
+
+    /// A server that answers `metrics` with a table of generation 77.
+    @Loop private func lifeSigns(
+        on path: String, _ asked: @escaping @Sendable (Int64) -> Void
+    ) throws -> Server {
+        let server = Server(principals: DaemonFixture.principals)
+        server.on(Common.Metrics.self) { params, _ in
+            asked(params.generation)
+            return Common.Metrics.Reply(generation: 77, atMs: 1, series: [], values: [])
+        }
+        try server.listen(on: try ListeningSocket.bind(path))
+        return server
+    }
+
+    @Loop private func follow(_ daemon: String, _ places: DaemonContext.Places) -> Peer {
+        let peer = Peer(daemon: daemon, path: places.socket(of: daemon))
+        peer.start()
+        return peer
+    }
+
+    @Loop private func end(_ peer: Peer, _ server: Server) {
+        peer.stop()
+        server.close()
+    }
+
     @Test func theKeepaliveNeedsProgressOfTheCore() async throws {
         let fixture = try DaemonFixture()
         let echo = try await fixture.start(Echo.self, tickInterval: .milliseconds(10))

@@ -31,6 +31,8 @@ package import Wire
     private var open: [Int64: OpenCall] = [:]
     private var followed: [String]??
     private var probe: LoopRepeat?
+    /// The generation of the peer's table of figures, as its last sign of life told it; 0 before the first.
+    private var tableGeneration: Int64 = 0
 
     private struct OpenCall {
         var method: String
@@ -131,7 +133,10 @@ package import Wire
 
     private func ask() {
         guard channel != nil else { return }
-        call(Common.Metrics.self, .init(generation: -1), deadline: Peer.probeDeadline) { _ in }
+        // With the table's generation, so that a sign of life is a few figures and not the whole table each time.
+        call(Common.Metrics.self, .init(generation: tableGeneration), deadline: Peer.probeDeadline) { [weak self] in
+            if case .success(let reply) = $0 { self?.tableGeneration = reply.generation }
+        }
     }
 
     private func subscribe() {
