@@ -31,6 +31,8 @@ package actor ProcessOne {
     /// How long a connect may take before the next route is tried.
     private static let connectDeadline = Duration.seconds(1)
     private static let longestPause = Duration.seconds(5)
+    /// How long after a reading that was not answered in time a unit is read again.
+    private static let readAgainAfter = Duration.seconds(1)
     private static let unitInterface = "org.freedesktop.systemd1.Unit"
     private static let serviceInterface = "org.freedesktop.systemd1.Service"
     private static let managerInterface = "org.freedesktop.systemd1.Manager"
@@ -319,11 +321,18 @@ package actor ProcessOne {
 
     /// Has process 1 load the unit, should it have none of that name in memory, and tells its state.
     private func load(_ unit: String) {
-        callManager("LoadUnit", [.string(unit)]) { _ in
-            self.readState(unit) { result in
-                if case .success(let state) = result {
-                    self.told(.unitChanged(state))
-                }
+        callManager("LoadUnit", [.string(unit)]) { _ in self.readAndTell(unit) }
+    }
+
+    /// Tells the unit's state, however long process 1 takes to show it: nothing else may happen to the unit for weeks, so nobody
+    /// would ask again.
+    private func readAndTell(_ unit: String) {
+        readState(unit) { result in
+            switch result {
+            case .success(let state): self.told(.unitChanged(state))
+            case .failure(.timedOut): self.thread.after(Self.readAgainAfter) { self.readAndTell(unit) }
+            // All units are read at the next connect; or this one is not followed any more.
+            case .failure: break
             }
         }
     }
@@ -429,9 +438,7 @@ package actor ProcessOne {
                 told(.jobRemoved(id: id, unit: unit, result: reader.string() ?? ""))
             }
             // The last change that systemd signals of the unit still shows the job (seen on 252): ask once more.
-            if followed[unit] != nil {
-                readState(unit) { if case .success(let state) = $0 { self.told(.unitChanged(state)) } }
-            }
+            if followed[unit] != nil { readAndTell(unit) }
         case "UnitNew":
             // A unit that was dropped from memory is back: what we knew of it is of another life.
             guard let unit = reader.string(), followed[unit] != nil else { return }

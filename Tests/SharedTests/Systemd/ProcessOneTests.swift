@@ -151,6 +151,40 @@ import Time
         thread.stop()
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a unit that process 1 was too busy to show is told when it answers again`()
+        async throws
+    {
+        let systemd = try PrivateSystemd()
+        defer { systemd.stop() }
+        try systemd.install("mainstay-test.service", "[Service]\nExecStart=/bin/sleep 1000\n")
+        let thread = try #require(EventThread(name: "test-bus"))
+        let (events, feed) = AsyncStream.makeStream(of: ProcessOneEvent.self)
+        let one = ProcessOne(on: thread, routes: [systemd.route]) { feed.yield($0) }
+        var reader = events.makeAsyncIterator()
+        try await Self.next(&reader) { if case .connected = $0 { true } else { false } }
+        // In memory already, as a unit that runs is: nothing new will be signalled of it.
+        _ = try await withCheckedContinuation { done in
+            one.start("mainstay-test.service") { done.resume(returning: $0) }
+        }.get()
+        one.follow("mainstay-test.service")
+        _ = try await Self.nextState(&reader) { $0.subState == "running" && $0.job == 0 }
+        one.unfollow("mainstay-test.service")
+        systemd.signal(SIGSTOP)
+        one.follow("mainstay-test.service")
+        // Until every question about the unit is past its deadline: the load, then the reading, then one call more.
+        for _ in 0..<3 {
+            let answer = await withCheckedContinuation { done in
+                one.lastKeepalive(of: "mainstay-test.service") { done.resume(returning: $0) }
+            }
+            #expect(throws: ProcessOneFailure.timedOut) { try answer.get() }
+        }
+        systemd.signal(SIGCONT)
+        let state = try await Self.nextState(&reader) { $0.name == "mainstay-test.service" }
+        #expect(state.loadState == "loaded")
+        one.close()
+        thread.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func `the next route is taken where the first gives no connection`() async throws {
         let systemd = try PrivateSystemd()
         defer { systemd.stop() }
