@@ -27,6 +27,8 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
         var thread: pthread_t?
         /// When it last woke; nil while it waits for something to do.
         var busySince: Instant?
+        /// The thread has ended and its descriptors are closed.
+        var isOver = false
     }
 
     private enum Letter {
@@ -111,18 +113,20 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
         post { self.stopped = true }
     }
 
+    /// Whether the thread has ended.
+    package var isOver: Bool { mailbox.withLock { $0.isOver } }
+
     private var isCurrent: Bool {
         mailbox.withLock { $0.thread }.map { pthread_equal($0, pthread_self()) != 0 } ?? false
     }
 
     private func deliver(_ letter: Letter) {
-        let first = mailbox.withLock { mailbox in
+        mailbox.withLock { mailbox in
+            // Nobody reads any more, and the descriptor's number may be somebody else's by now.
+            guard !mailbox.isOver else { return }
             mailbox.letters.append(letter)
-            return mailbox.letters.count == 1
-        }
-        if first {
-            // The counter can only overflow after 2^64 - 2 writes without a read, so the write cannot fail.
-            eventfd_write(wake, 1)
+            // The counter can only overflow after 2^64 - 2 writes without a read, so the write neither fails nor waits.
+            if mailbox.letters.count == 1 { eventfd_write(wake, 1) }
         }
     }
 
@@ -207,8 +211,12 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
             fireDueTimers()
             readMailbox()
         }
-        close(epoll)
-        close(wake)
+        mailbox.withLock { mailbox in
+            mailbox.isOver = true
+            mailbox.letters = []
+            close(epoll)
+            close(wake)
+        }
     }
 
     private func readMailbox() {

@@ -74,6 +74,24 @@ import Time
         thread.stop()
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `what is posted after the end is dropped, and no descriptor is written to that is not the thread's`()
+        async throws
+    {
+        let thread = try #require(EventThread(name: "test-events"))
+        thread.stop()
+        while !thread.isOver { await Task.yield() }
+        // These take the lowest numbers that are free, the thread's old ones among them.
+        let heirs = (0..<64).map { _ in eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)) }
+        defer { for heir in heirs { close(heir) } }
+        thread.post { Issue.record("it ran") }
+        #expect(thread.load.waiting == 0)
+        for heir in heirs {
+            var count: eventfd_t = 0
+            #expect(eventfd_read(heir, &count) == -1, "somebody wrote \(count)")
+        }
+    }
+
     @Test func `a kill is noticed within milliseconds`() async throws {
         let thread = try #require(EventThread(name: "test-events"))
         let exits = ProcessExits(on: thread)
