@@ -80,6 +80,20 @@ import Wire
         try FileManager.default.removeItem(atPath: folder)
     }
 
+    @Test func `new bounds hold from the next writing on`() throws {
+        var records = try records(incidents: 10, bundles: 10)
+        for number in 1...3 {
+            try records.keep(Self.record("i-\(number)", at: Int64(number)))
+            try records.keepEvidence([1], of: "i-\(number)")
+        }
+        records.keepAtMost(incidents: 2, bundles: 1)
+        try records.keep(Self.record("i-4", at: 4))
+        try records.keepEvidence([1], of: "i-4")
+        #expect(records.incidents(of: nil, limit: 10, after: nil)?.incidents.map(\.id) == ["i-4", "i-3"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(folder)/evidence") == ["i-4.json"])
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
     @Test func `of evidence the newest bundles are kept`() throws {
         let records = try records(bundles: 3)
         for number in 1...5 { try records.keepEvidence([UInt8](repeating: 1, count: number), of: "i-\(number)") }

@@ -13,8 +13,8 @@ import Wire
 struct Records {
     /// The folder of the daemon, as `/var/lib/mainstay/watchdogd`.
     private let folder: String
-    private let incidentsKept: Int
-    private let bundlesKept: Int
+    private var incidentsKept: Int
+    private var bundlesKept: Int
     /// The newest last.
     private var index: [Entry] = []
 
@@ -47,6 +47,12 @@ struct Records {
             index.append(Self.entry(of: record))
         }
         index.sort { ($0.openedAtMs, $0.id) < ($1.openedAtMs, $1.id) }
+    }
+
+    /// How many are kept from the next writing on.
+    mutating func keepAtMost(incidents: Int, bundles: Int) {
+        incidentsKept = incidents
+        bundlesKept = bundles
     }
 
     // MARK: Services

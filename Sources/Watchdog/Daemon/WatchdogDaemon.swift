@@ -105,6 +105,8 @@ import Wire
     /// Services whose settings are gone are let go untouched, new ones are adopted.
     package func reload(_ settings: AllSettings) {
         self.settings = settings
+        let own = settings.mainstay.watchdogd
+        store.submit { $0.keepAtMost(incidents: own.incidentsKept, bundles: own.evidence.kept) }
         for (name, service) in guarded where settings.service(name) == nil { letGo(service) }
         // Another unit under the same name is another service: the old one is let go first.
         for service in settings.services {
