@@ -56,12 +56,12 @@ struct DaemonFixture: ~Copyable {
         let context = DaemonContext(name: Program.name, places: places, log: log, principals: Self.principals)
         let assembly = try Assembly<Program>(context, settings: settings, document: nil)
         await withCheckedContinuation { continuation in
-            do {
-                try assembly.start(listeningOn: socket, tickInterval: tickInterval) { continuation.resume() }
-            } catch {
-                Issue.record("\(error)")
-                continuation.resume()
-            }
+            assembly.start(
+                listeningOn: socket, tickInterval: tickInterval,
+                failed: {
+                    Issue.record($0)
+                    continuation.resume()
+                }, ready: { continuation.resume() })
         }
         return assembly
     }

@@ -111,7 +111,7 @@ import Wire
         let context = DaemonContext(
             name: Program.name, places: places, log: Log(sink: { _ in }), principals: DaemonFixture.principals)
         let assembly = try Assembly<Program>(context, settings: settings, document: document)
-        try context.server.listen(on: try ListeningSocket.bind(places.socket(of: Program.name)))
+        context.server.listen(on: try ListeningSocket.bind(places.socket(of: Program.name))) { _ in }
         Self.kept.append(assembly)
         return context.server
     }

@@ -378,6 +378,23 @@ private struct RawSocket: ~Copyable {
         #expect(echo.program.stops == 1)
     }
 
+    @Test func aSocketThatCannotBeServedIsAnErrorAndNothingStarts() async throws {
+        let fixture = try DaemonFixture()
+        let noSocket = open("/dev/null", O_RDWR | O_CLOEXEC)
+        #expect(try await failure(toServe: noSocket, fixture.places) != nil)
+    }
+
+    @Loop private func failure(toServe descriptor: CInt, _ places: DaemonContext.Places) async throws -> (any Error)? {
+        let context = DaemonContext(
+            name: "echod", places: places, log: Log(sink: { _ in }), principals: DaemonFixture.principals)
+        let echo = try Assembly<Echo>(context, settings: AllSettings(), document: nil)
+        return await withCheckedContinuation { continuation in
+            echo.start(
+                listeningOn: descriptor, tickInterval: .seconds(1), failed: { continuation.resume(returning: $0) },
+                ready: { continuation.resume(returning: nil) })
+        }
+    }
+
     @Test func aLogThatNobodyTakesShowsAsStuck() async throws {
         let gate = DispatchSemaphore(value: 0)
         let log = Log(sink: { _ in gate.wait() })
@@ -412,7 +429,7 @@ private struct RawSocket: ~Copyable {
             asked(params.generation)
             return Common.Metrics.Reply(generation: 77, atMs: 1, series: [], values: [])
         }
-        try server.listen(on: try ListeningSocket.bind(path))
+        server.listen(on: try ListeningSocket.bind(path)) { _ in }
         return server
     }
 

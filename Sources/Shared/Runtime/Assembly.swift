@@ -37,9 +37,21 @@ package import Wire
         context.server.close()
     }
 
-    /// Serves `socket` and starts the program; `tickInterval` is how often progress is looked for.
-    package func start(listeningOn socket: CInt, tickInterval: Duration, ready: @escaping @Loop () -> Void) throws {
-        try context.server.listen(on: socket)
+    /// Serves `socket` and starts the program; `tickInterval` is how often progress is looked for. `failed` is called, and
+    /// nothing started, where the socket cannot be served.
+    package func start(
+        listeningOn socket: CInt, tickInterval: Duration, failed: @escaping @Loop (any Error) -> Void,
+        ready: @escaping @Loop () -> Void
+    ) {
+        context.server.listen(on: socket) { [self] result in
+            switch result {
+            case .success: begin(tickInterval, ready)
+            case .failure(let error): failed(error)
+            }
+        }
+    }
+
+    private func begin(_ tickInterval: Duration, _ ready: @escaping @Loop () -> Void) {
         lastTick = HostClock.now()
         ticker = Loop.every(tickInterval) { [weak self] in self?.tick(expecting: tickInterval) }
         program.start { [context] in

@@ -184,8 +184,8 @@ package import Wire
 
     // MARK: Connections
 
-    /// Serves a listening socket until `close`.
-    package func listen(on descriptor: CInt) throws {
+    /// Serves a listening socket until `close`; `done` is told once whether it can be served.
+    package func listen(on descriptor: CInt, done: @escaping @Loop (Result<Void, any Error>) -> Void) {
         let bootstrap = ServerBootstrap(group: Loop.shared.eventLoop)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .childChannelOption(.maxMessagesPerRead, value: 4)
@@ -195,8 +195,13 @@ package import Wire
             .childChannelInitializer { channel in
                 Loop.assume { self.admit(channel) }
             }
-        bootstrap.withBoundSocket(descriptor).whenSuccess { channel in
-            Loop.assume { if self.isClosed { channel.close(promise: nil) } else { self.listener = channel } }
+        bootstrap.withBoundSocket(descriptor).whenComplete { result in
+            Loop.assume {
+                if case .success(let channel) = result {
+                    if self.isClosed { channel.close(promise: nil) } else { self.listener = channel }
+                }
+                done(result.map { _ in })
+            }
         }
     }
 

@@ -68,9 +68,11 @@ package enum StartUp {
             // A quarter of what systemd allows: three ticks in a row may come late before it acts.
             let interval = Notify.watchdogInterval().map { $0 / 4 } ?? .seconds(2)
             assembly.onProgress = { notifier.submit { _ in Notify.keepalive() } }
-            try assembly.start(listeningOn: socket, tickInterval: interval) {
-                notifier.submit { _ in Notify.ready(status: "running") }
-            }
+            assembly.start(
+                listeningOn: socket, tickInterval: interval,
+                failed: { [places] error in fail(Program.name, "\(places.socket(of: Program.name)): \(error)", code: 71)
+                },
+                ready: { notifier.submit { _ in Notify.ready(status: "running") } })
         }
 
         func take(_ event: SignalEvent) {
