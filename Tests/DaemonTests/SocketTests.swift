@@ -395,6 +395,18 @@ private struct RawSocket: ~Copyable {
         }
     }
 
+    @Test func aReloadTakesTheIdsOfTheGroupsThatTheSettingsNameNow() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let settings = try fixture.settings()
+        let new = Principals(actors: 7, readers: 8, daemons: ["watchdogd": 9])
+        await echo.reload(.success(settings), principals: new)
+        #expect(await echo.context.server.principals == new)
+        await echo.reload(.failure(SettingsRefused(problems: [])))
+        #expect(await echo.context.server.principals == new)
+        await DaemonFixture.stop(echo)
+    }
+
     @Test func aLogThatNobodyTakesShowsAsStuck() async throws {
         let gate = DispatchSemaphore(value: 0)
         let log = Log(sink: { _ in gate.wait() })

@@ -61,8 +61,10 @@ package import Wire
         }
     }
 
-    /// New settings, already read and whole; or why the old ones stay.
-    package func reload(_ outcome: Result<AllSettings, SettingsRefused>) {
+    /// New settings, already read and whole; or why the old ones stay. `principals` are the ids that go with them: nil leaves
+    /// those in force. Connections that are open stay what they were taken for.
+    package func reload(_ outcome: Result<AllSettings, SettingsRefused>, principals: Principals? = nil) {
+        if let principals { context.server.principals = principals }
         switch outcome {
         case .success(let settings):
             context.settingsState = SettingsState(

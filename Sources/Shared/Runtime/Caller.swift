@@ -41,7 +41,7 @@ package struct Caller: Hashable, Sendable {
     }
 }
 
-/// The ids that access is decided by. Looked up once at start, never for a call: a name service may block.
+/// The ids that access is decided by. Looked up at start and at reload, never for a call: a name service may block.
 package struct Principals: Hashable, Sendable {
     /// The gid of `mainstay-admin`; nil where there is no such group.
     package var actors: UInt32?

@@ -40,7 +40,8 @@ package import Wire
     }
 
     package private(set) var limits: Limits
-    package let principals: Principals
+    /// Whom connections are taken for from now on.
+    package internal(set) var principals: Principals
     /// The uid that a service runs as, for methods of the class *self*; set by the daemon that knows.
     package var ownerOfService: @Loop (String) -> UInt32? = { _ in nil }
 

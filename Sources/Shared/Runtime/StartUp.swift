@@ -79,8 +79,8 @@ package enum StartUp {
             Loop.post { [self] in
                 guard let assembly else { exit(0) }
                 switch event {
-                case .reload(let outcome):
-                    assembly.reload(outcome)
+                case .reload(let outcome, let principals):
+                    assembly.reload(outcome, principals: principals)
                     Notify.ready(status: event.status)
                 case .stop:
                     assembly.stop { [self] in end(log) }
@@ -91,14 +91,15 @@ package enum StartUp {
     }
 
     private enum SignalEvent: Sendable {
-        case reload(Result<AllSettings, SettingsRefused>)
+        /// With the ids of the groups and users that the settings name; nil where they were refused.
+        case reload(Result<AllSettings, SettingsRefused>, Principals?)
         case stop
 
         /// What `systemctl status` says after it.
         var status: String {
             switch self {
-            case .reload(.success): "running"
-            case .reload(.failure): "running; the last reload was refused, see the journal"
+            case .reload(.success, _): "running"
+            case .reload(.failure, _): "running; the last reload was refused, see the journal"
             case .stop: "stopping"
             }
         }
@@ -135,8 +136,11 @@ package enum StartUp {
                 continue
             }
             Notify.reloading()
-            do { running.take(.reload(.success(try AllSettings.load(directory: running.flags.settings)))) } catch {
-                running.take(.reload(.failure(error)))
+            do {
+                let settings = try AllSettings.load(directory: running.flags.settings)
+                running.take(.reload(.success(settings), Principals.ofHost(settings.mainstay)))
+            } catch {
+                running.take(.reload(.failure(error), nil))
             }
         }
     }
