@@ -43,6 +43,8 @@ package enum StartUp {
         private let principals: Principals
         private let document: JSONObject?
         @Loop private var assembly: Assembly<Program>?
+        @Loop private var notifier: Worker<Void>?
+        @Loop private var isStopping = false
 
         /// Reads what is read once; may block.
         init(flags: Flags, settings: AllSettings, log: Log) {
@@ -65,6 +67,7 @@ package enum StartUp {
             let assembly = try Assembly<Program>(context, settings: settings, document: document)
             self.assembly = assembly
             let notifier = context.worker(name: "notify", make: {})
+            self.notifier = notifier
             // A quarter of what systemd allows: three ticks in a row may come late before it acts.
             let interval = Notify.watchdogInterval().map { $0 / 4 } ?? .seconds(2)
             assembly.onProgress = { notifier.submit { _ in Notify.keepalive() } }
@@ -81,8 +84,10 @@ package enum StartUp {
                 switch event {
                 case .reload(let outcome, let principals):
                     assembly.reload(outcome, principals: principals)
-                    Notify.ready(status: event.status)
+                    notifier?.submit { _ in Notify.ready(status: event.status) }
                 case .stop:
+                    guard !isStopping else { return }
+                    isStopping = true
                     assembly.stop { [self] in end(log) }
                     Loop.after(stopLimit) { [self] in end(log) }
                 }
