@@ -9,6 +9,9 @@ struct CommandRun: Sendable {
 
     var lines: [String] { output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
 
+    /// The line of that number, from 0; empty where there are not so many, so that a run that failed is told as such.
+    func line(_ number: Int) -> String { lines.indices.contains(number) ? lines[number] : "" }
+
     private static var executable: URL { built("mainstay") }
 
     /// A program of the suite: it lies beside the test's own.
@@ -67,6 +70,14 @@ struct CommandRun: Sendable {
 }
 
 extension Process {
+    /// Shares no standard stream with the tests: a program that a crashed test leaves over must not hold the pipe of whoever
+    /// runs them.
+    func standApart() {
+        standardInput = FileHandle.nullDevice
+        standardOutput = FileHandle.nullDevice
+        standardError = FileHandle.nullDevice
+    }
+
     fileprivate func ended() async throws -> Int32 {
         try await withCheckedThrowingContinuation { continuation in
             terminationHandler = { continuation.resume(returning: $0.terminationStatus) }

@@ -41,7 +41,7 @@ import Wire
         let run = try await four.run("status")
         #expect(run.status == 0, "\(run)")
         #expect(run.errors.isEmpty)
-        #expect(run.lines[0].hasPrefix("DAEMON     STATE"))
+        #expect(run.line(0).hasPrefix("DAEMON     STATE"))
         for daemon in ["configd", "metricsd", "healthd", "watchdogd"] {
             #expect(run.lines.contains { $0.hasPrefix(daemon) && $0.contains("running") })
         }
@@ -123,7 +123,7 @@ import Wire
             await set(four.healthd) { $0.status = status }
             let run = try await four.run("health", "gateway")
             #expect(run.status == code)
-            #expect(run.lines[0].hasPrefix("gateway is \(status.rawValue)"))
+            #expect(run.line(0).hasPrefix("gateway is \(status.rawValue)"))
             let quiet = try await four.run("health", "gateway", "-q")
             #expect(quiet.status == code)
             #expect(quiet.output.isEmpty && quiet.errors.isEmpty)
@@ -155,7 +155,7 @@ import Wire
         let four = try await Four()
         let list = try await four.run("incidents")
         #expect(list.status == 0)
-        #expect(list.lines[1].contains("gateway  spinning  recovered"))
+        #expect(list.line(1).contains("gateway  spinning  recovered"))
         #expect(try await four.run("incidents", "worker").output == "No incident.\n")
         let one = try await four.run("incident", "20251125T080000-gateway")
         #expect(one.status == 0)
@@ -176,8 +176,8 @@ import Wire
         let four = try await Four()
         let table = try await four.run("query", "up", "--since", "1h")
         #expect(table.status == 0, "\(table)")
-        #expect(table.lines[1].contains(#"up{job="node"}"#))
-        #expect(table.lines[1].split(separator: " ").prefix(4).joined(separator: " ") == "7 0 3.5 7")
+        #expect(table.line(1).contains(#"up{job="node"}"#))
+        #expect(table.line(1).split(separator: " ").prefix(4).joined(separator: " ") == "7 0 3.5 7")
         let asked = await get(four.metricsd) { $0.queries }
         #expect(asked.map(\.cursor) == [nil, "page 2"])
         #expect(asked.first?.stepMs == 15_000)
@@ -255,7 +255,7 @@ import Wire
         let four = try await Four()
         let all = try await four.run("config", "get", "gateway")
         #expect(all.status == 0)
-        #expect(all.lines[0].hasPrefix("/etc/gateway/.env  v12"))
+        #expect(all.line(0).hasPrefix("/etc/gateway/.env  v12"))
         #expect(all.lines.contains("CERT   line 1␊line 2"))
         #expect(all.lines.contains("TOKEN  (hidden) c3"))
         #expect(try await four.run("config", "get", "gateway", "CERT").output == "line 1\nline 2\n")
@@ -297,7 +297,7 @@ import Wire
         let four = try await Four()
         let history = try await four.run("config", "history", "gateway")
         #expect(history.status == 0)
-        for word in ["12", "set", "uid 0", "PORT", "a new port"] { #expect(history.lines[1].contains(word)) }
+        for word in ["12", "set", "uid 0", "PORT", "a new port"] { #expect(history.line(1).contains(word)) }
         let rollback = try await four.run("config", "rollback", "gateway", "11")
         #expect(rollback.output == "gateway: PORT; v13 is in force, before it v12\n")
         #expect(await get(four.configd) { $0.rollbacks }.map(\.version) == [11])

@@ -253,7 +253,7 @@ struct MetricsDaemonTests {
                 "--settings", fixture.places.settings, "--sockets", fixture.places.sockets, "--state",
                 "\(fixture.places.state)/metricsd", "--foreground",
             ]
-            process.standardError = FileHandle.nullDevice
+            process.standApart()
             try process.run()
             let client = try await connected(fixture.places)
             let found = try await client.call(

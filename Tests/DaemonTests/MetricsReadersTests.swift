@@ -115,6 +115,7 @@ struct MetricsReadersTests {
         let child = Process()
         child.executableURL = URL(fileURLWithPath: "/bin/sleep")
         child.arguments = ["30"]
+        child.standApart()
         try child.run()
         defer { if child.isRunning { kill(child.processIdentifier, SIGKILL) } }
         try "\(getpid())\n".write(

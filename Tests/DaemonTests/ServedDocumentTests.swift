@@ -37,7 +37,7 @@ import Wire
             fixture.places.state, "--documents", Self.protocols.path,
         ]
         daemon.environment = ["MAINSTAY_FAULTS": allowed ? "1" : "0"]
-        daemon.standardError = FileHandle.nullDevice
+        daemon.standApart()
         try daemon.run()
         defer { daemon.terminate() }
         let names = ["fault.blockStore", "fault.deadlockCore", "fault.spinCore", "fault.spinLoop"]
