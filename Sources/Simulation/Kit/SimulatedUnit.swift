@@ -26,6 +26,8 @@ final class SimulatedUnit {
     var onChange: () -> Void = {}
     /// A process died: what its pidfd would tell.
     var onExit: (ProcessIdentity) -> Void = { _ in }
+    /// A job that was not watchdogd's has left the unit: what JobRemoved would tell.
+    var onForeignJobEnd: () -> Void = {}
     /// A process was started, and by whom.
     var onSpawn: (_ ours: Bool) -> Void = { _ in }
 
@@ -92,6 +94,7 @@ final class SimulatedUnit {
             phase = .dead
             job = nil
             onChange()
+            if !ours { onForeignJobEnd() }
             finished(.done)
         }
     }
@@ -132,6 +135,7 @@ final class SimulatedUnit {
             job = nil
             onSpawn(ours)
             onChange()
+            if !ours { onForeignJobEnd() }
             finished(.done)
             if crashesAtStart {
                 timeline.after(.milliseconds(150)) { [self] in exit(fresh, result: "exit-code") }

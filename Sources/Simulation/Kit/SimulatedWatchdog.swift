@@ -18,6 +18,9 @@ final class SimulatedWatchdog {
     private var live: Set<LiveTimer> = []
     private var probes: [ProbeKey: ProcessIdentity?] = [:]
 
+    /// A change of a unit has been read after this long at the latest.
+    private static let slowestView: Duration = .milliseconds(5)
+
     /// Timer ids are unique within one service only.
     private struct LiveTimer: Hashable {
         var timer: TimerID
@@ -55,6 +58,9 @@ final class SimulatedWatchdog {
         self.random = random
         for (name, unit) in units.sorted(by: { $0.key < $1.key }) {
             unit.onChange = { [unowned self] in unitChanged(name) }
+            unit.onForeignJobEnd = { [unowned self] in
+                report(.foreignJobEnded, of: name, after: Self.slowestView + .milliseconds(1))
+            }
             unit.onExit = { [unowned self] process in
                 closeProbes(of: process)
                 report(.processExited(process), of: name, after: .microseconds(60))
@@ -106,7 +112,7 @@ final class SimulatedWatchdog {
 
     private func unitChanged(_ name: String) {
         let life = life
-        let delay = Duration.microseconds(Int64.random(in: 200...5000, using: &random))
+        let delay = Duration.microseconds(Int64.random(in: 200...Self.slowestView.milliseconds * 1000, using: &random))
         timeline.after(delay) { [self] in
             guard life == self.life, let unit = units[name] else { return }
             report(.unitSeen(unit.view), of: name)
