@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import Runtime
 import Settings
+import Store
 import Testing
 import Time
 import Wire
@@ -286,6 +287,23 @@ import Wire
             #expect(history.versions.map(\.version) == (round == 0 ? [4, 3, 2, 1] : [7, 6, 5, 4]))
             await client.close()
             await DaemonFixture.stop(assembly)
+        }
+    }
+
+    @Test(
+        arguments: [
+            "UPDATE version SET reason = 'another' WHERE number = 2", "UPDATE version SET uid = 7 WHERE number = 4",
+            "UPDATE version SET content = (SELECT content FROM version WHERE number = 1) WHERE number = 2",
+            "DELETE FROM version WHERE number = 2", "DELETE FROM version WHERE number = 3",
+        ])
+    func aRecordThatWasChangedOrDroppedShows(_ tampering: String) async throws {
+        try await Self.withConfigd { client, _, _, root in
+            for step in 1...3 { _ = try await client.call(Config.Set.self, Self.set("PORT", "\(step)")) }
+            let whole = try await client.call(Config.History.self, .init(target: Self.target))
+            #expect(whole.versions.map(\.version) == [4, 3, 2, 1])
+            try Store(path: "\(root)/state/configd/versions.db").execute(tampering)
+            #expect(
+                await Self.refusal(client, Config.History.self, .init(target: Self.target)) == "versionsUnavailable")
         }
     }
 

@@ -165,7 +165,8 @@ final class Custody {
         guard !versions.hasDamage else {
             throw StepFailure(
                 .versions(
-                    "a record of a version is damaged", remedy: "Restore versions.db from a backup, or move it away"),
+                    "a record of a version is damaged, changed or missing",
+                    remedy: "Restore versions.db from a backup, or move it away"),
                 step: step)
         }
         return value

@@ -17,7 +17,8 @@ final class VersionStore {
     private let lock: CInt
     /// The disk failed under the database since it was opened.
     private var isDoubtful = false
-    /// A row was read that no version can be made of; whoever asks sets it back first.
+    /// A row was read that no version can be made of, or one that does not follow the one before; whoever asks sets it back
+    /// first.
     var hasDamage = false
     private var prepared: [String: Statement] = [:]
     /// What fingerprints are made with: made once for this host, never told.
@@ -106,9 +107,9 @@ final class VersionStore {
 
     // MARK: Reading
 
-    /// The newest concluded version of the file at `path`.
+    /// The newest concluded version of the file at `path`, read with the one before, which it must follow.
     func head(of path: String) throws(StoreError) -> Version? {
-        try entries("temporary IS NULL AND number > ?2", 0, path: path, limit: 1).first?.version
+        try entries("temporary IS NULL AND number > ?2", 0, path: path, limit: 2).first?.version
     }
 
     /// The version that was recorded and not concluded; there is at most one.
@@ -164,7 +165,15 @@ final class VersionStore {
         try statement.rows { row throws(StoreError) in
             if let entry = Self.entry(row) { entries.append(entry) } else { hasDamage = true }
         }
+        if !Self.areChained(entries.map(\.version)) { hasDamage = true }
         return entries
+    }
+
+    /// Whether each of these, the newest first, follows the next, so that none was changed or taken out. What came before the
+    /// last is not known, unless that is the first of all.
+    private static func areChained(_ versions: [Version]) -> Bool {
+        zip(versions, versions.dropFirst()).allSatisfy { $0.follows($1) }
+            && versions.last.map { $0.number > 1 || $0.follows(nil) } ?? true
     }
 
     private static func entry(_ row: borrowing Row) -> Entry? {
