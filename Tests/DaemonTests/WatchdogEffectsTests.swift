@@ -181,6 +181,15 @@ import Wire
         #expect(result.result == .refused)
     }
 
+    @Test func `what process 1 did not say itself is no refusal of its`() {
+        let own = ProcessOneFailure(name: "mainstay.NotSent", message: "StartUnit: Transport endpoint is not connected")
+        for failure in [.timedOut, .notConnected, .disconnected, own] {
+            #expect(SystemdControl.callResult(failure) == .timedOut, "\(failure.name)")
+        }
+        let refused = ProcessOneFailure(name: "org.freedesktop.systemd1.UnitMasked", message: "masked")
+        #expect(SystemdControl.callResult(refused) == .failed("org.freedesktop.systemd1.UnitMasked"))
+    }
+
     @Test func `an answer long after the timeout is still heard`() async throws {
         let listener = try Listener()
         let target = LivenessSettings.Probe.http(

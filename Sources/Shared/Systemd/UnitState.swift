@@ -51,9 +51,12 @@ package enum ProcessOneEvent: Hashable, Sendable {
 
 /// Why a call to process 1 gave nothing.
 package struct ProcessOneFailure: Error, Hashable, Sendable {
-    /// The D-Bus error's name, or one of ours: `mainstay.NotConnected`, `mainstay.TimedOut`, `mainstay.Disconnected`.
+    /// The D-Bus error's name, or one of ours: `mainstay.NotConnected`, `mainstay.NotSent`, `mainstay.TimedOut`,
+    /// `mainstay.Disconnected`, `mainstay.NotFollowed`.
     package var name: String
     package var message: String
+    /// Whether process 1 itself said nothing.
+    package var isOurs: Bool { name.hasPrefix("mainstay.") }
 
     package init(name: String, message: String) {
         self.name = name

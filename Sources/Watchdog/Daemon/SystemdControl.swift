@@ -173,9 +173,10 @@ package import WatchdogCore
         return ProcessIdentity(pid: state.mainPid, startTicks: ticks)
     }
 
-    private nonisolated static func callResult(_ failure: ProcessOneFailure) -> CallResult {
-        // Not connected is no answer either: the same order may succeed in a moment.
-        failure == .timedOut || failure == .notConnected ? .timedOut : .failed(failure.name)
+    nonisolated static func callResult(_ failure: ProcessOneFailure) -> CallResult {
+        // What process 1 did not say itself is no answer: it was silent, is not connected, or ended the connection, as a
+        // daemon-reexec does. The same order may succeed in a moment, and may have been done.
+        failure.isOurs ? .timedOut : .failed(failure.name)
     }
 
     /// systemd's words as the core's.
