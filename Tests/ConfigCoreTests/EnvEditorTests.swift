@@ -134,7 +134,6 @@ import Time
             let keptAtEnd = zip(before.dropFirst(kept).reversed(), after.dropFirst(kept).reversed())
                 .prefix { $0 == $1 }.count
             let gone = before.dropFirst(kept).dropLast(keptAtEnd)
-            #expect(gone.count <= before.count)
             let standing = editor.readings(of: before).compactMap { $0.binding(of: "K")?.raw }
             let isValue =
                 gone.isEmpty || standing.contains { kept >= $0.lowerBound && kept + gone.count <= $0.upperBound }
