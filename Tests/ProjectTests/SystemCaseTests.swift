@@ -14,21 +14,7 @@ struct SystemCaseTests {
 
     @Test(.timeLimit(.minutes(15)), arguments: lines)
     func `every case of the line is shown on a real systemd`(line: String) throws {
-        #expect(try exitStatus("Scripts/prove", line, "--brief") == 0)
-    }
-
-    /// Runs a program of the project, its output where ours goes; 128 and the signal's number if one killed it.
-    private func exitStatus(_ program: String, _ arguments: String...) throws -> Int32 {
-        let path = "\(project.root)/\(program)"
-        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var child: pid_t = 0
-        let code = posix_spawn(&child, path, nil, nil, &words, environ)
-        try #require(code == 0, "\(path): \(String(cString: strerror(code)))")
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0 && errno == EINTR {}
-        let signal = status & 0x7F
-        return signal == 0 ? status >> 8 & 0xFF : 128 + signal
+        #expect(try Program.status(of: ["\(project.root)/Scripts/prove", line, "--brief"]) == 0)
     }
 }
 
