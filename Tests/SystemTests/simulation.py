@@ -11,6 +11,7 @@ import time
 TITLE = "48 simulated hours from many seeds"
 RUNS = 1
 MACHINE = False
+PROGRAMS = ("simulate",)
 
 HOURS = 48
 SEEDS = 200
@@ -33,7 +34,7 @@ OUTSIDE = set(cases())
 
 def outside(case, host, runs):
     """On this host: one process a seed, as many at once as there are cores for us."""
-    program = executable(host.build)
+    program = prepare(host.build)
     seeds = [*range(1, SEEDS + 1), *range(1, REPEATED + 1)]
     for _ in range(runs):
         began = time.monotonic()
@@ -42,7 +43,7 @@ def outside(case, host, runs):
         yield summary(done[:SEEDS], done[SEEDS:], time.monotonic() - began)
 
 
-def executable(build):
+def prepare(build):
     """`simulate` beside the other executables: built where it is not there, since no machine needs it."""
     program = pathlib.Path(build) / "simulate"
     if not program.exists():
