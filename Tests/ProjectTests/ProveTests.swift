@@ -67,4 +67,15 @@ import Testing
         #expect(try Program.run(prove, "upgrade", "--runs", "0").status == 64)
         #expect(try Program.run(prove, "upgrade", "--case", "one after", "--list").status == 0)
     }
+
+    @Test func `a value of an option is no line for bench, which tries all words before it installs anything`() throws {
+        let bench = "\(project.root)/Scripts/bench"
+        let typo = try Program.run(bench, "--runs", "3", "--case", "typo")
+        #expect(typo.status == 64)
+        let lines = typo.output.split(separator: "\n").dropFirst().map { $0.prefix { $0 != ":" } }
+        #expect(lines == ["wire", "rest", "notice"], "\(typo.output)")
+        for words in [["wiry"], ["--runs"], ["wire", "--runs", "0"], ["--brieff"]] {
+            #expect(try Program.status(of: [bench] + words) == 64, "\(words)")
+        }
+    }
 }
