@@ -9,7 +9,9 @@ struct Program {
     var output: String
 
     /// Runs `words`, of which the first is a path, without input.
-    static func run(_ words: String...) throws -> Program {
+    static func run(_ words: String...) throws -> Program { try run(words) }
+
+    static func run(_ words: [String]) throws -> Program {
         var name = Array("/tmp/mainstay-test.XXXXXX".utf8CString)
         let file = mkstemp(&name)
         try #require(file >= 0)

@@ -38,4 +38,24 @@ import Testing
         let run = try withMachines("check_name '\(name)'; stop_machine '\(name)'")
         #expect(run.output.hasSuffix("exit 64: ./machines/up/mark\n"), "\(run.output)")
     }
+
+    @Test(arguments: [
+        ["up", "--dwon"], ["up", "--build"], ["machine", "--start"], ["machine", "--nmae", "x"], ["test", "--fsat"],
+        ["fuzz", "--second"],
+    ])
+    func `a word that means nothing, and an option without its value, end with the usage`(words: [String]) throws {
+        let run = try Program.run(["\(project.root)/Scripts/\(words[0])"] + words.dropFirst())
+        #expect(run.status == 64)
+        #expect(run.output.contains("Scripts/\(words[0])"), "\(run.output)")
+    }
+
+    @Test func `every script that calls the toolchain finds it in the same way`() {
+        let callers = (project.files(under: "Scripts") + project.files(under: ".ci")).filter { path in
+            project.text(path)?.split(separator: "\n").contains { $0.trimmed.hasPrefix("swift ") } == true
+        }
+        #expect(callers.count >= 3)
+        for path in callers {
+            #expect(project.text(path)?.contains("source Scripts/lib/swift") == true, "\(path)")
+        }
+    }
 }
