@@ -10,11 +10,11 @@ import Wire
 package enum StartUp {
     /// The name under which the listening socket lies in systemd's descriptor store.
     private static let storedName = "listen"
-    /// How long a graceful stop may take.
+    /// How long a graceful stop may take. The units' TimeoutStopSec= is longer.
     private static let stopLimit: Duration = .seconds(5)
 
     /// Runs `Program` until it is told to stop. Exit codes: 0 stopped, 64 usage (sysexits), 78 settings, 71 no socket,
-    /// 70 the program could not be made.
+    /// 70 the program could not be made. After any of these but 0 the units wait before they start it again.
     package static func run<Program: DaemonProgram>(_ program: Program.Type) -> Never {
         let flags = Flags.parse(CommandLine.arguments, daemon: Program.name)
         let settings: AllSettings
