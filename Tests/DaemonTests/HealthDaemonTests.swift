@@ -247,6 +247,7 @@ private final class RealPrograms {
         yaml += shell("critical", "echo broken; exit 2") + shell("unknown", "exit 3")
         yaml += shell("seven", "echo odd >&2; exit 7") + shell("signal", "kill -9 $$")
         yaml += shell("who", "echo $(id -un) $(grep -E \"Cap(Prm|Eff|Bnd|Amb)|NoNew\" /proc/self/status)")
+        yaml += shell("yields", "nice")
         yaml += """
               - name: missing
                 command: [/nowhere/program]
@@ -268,7 +269,7 @@ private final class RealPrograms {
             client,
             [
                 "ok": .ok, "warning": .warning, "critical": .critical, "seven": .critical, "signal": .critical,
-                "who": .ok, "loud": .ok,
+                "who": .ok, "loud": .ok, "yields": .ok,
             ])
         #expect(seen["ok"]?.message == "fine")
         #expect(seen["critical"]?.message == "broken")
@@ -282,6 +283,8 @@ private final class RealPrograms {
             seen["who"]?.message
                 == "nobody CapPrm: \(none) CapEff: \(none) CapBnd: \(none) CapAmb: \(none) NoNewPrivs: 1")
         #expect(seen["loud"]?.message == "first")
+        let niceness = try min(Self.niceness() + 15, 19)
+        #expect(seen["yields"]?.message == "\(niceness)")
         await client.close()
         await DaemonFixture.stop(daemon)
     }
@@ -339,6 +342,13 @@ private final class RealPrograms {
         await DaemonFixture.stop(daemon)
         #expect(await client.eventually { Self.openPipes() <= pipesBefore && Self.zombies() == 0 })
         await client.close()
+    }
+
+    /// This process's own nice value (proc(5), `stat`, field 19).
+    private static func niceness() throws -> Int {
+        let fields = try String(contentsOfFile: "/proc/self/stat", encoding: .utf8).split(separator: ")").last?
+            .split(separator: " ")
+        return try #require(fields.flatMap { Int($0[16]) })
     }
 
     /// Pipes that this process has open.

@@ -171,6 +171,12 @@ def run_a_command(pid):
     subprocess.run(["/bin/true"], check=True)
 
 
+def yield_to_others(pid):
+    """A command check runs 15 steps below healthd."""
+    done = subprocess.run(["nice", "-n", "15", "nice"], check=True, capture_output=True, text=True)
+    assert int(done.stdout) == os.nice(0) + 15 and not done.stderr, done
+
+
 def run_node(pid):
     subprocess.run(["/usr/bin/node", "-e", "0"], check=True, capture_output=True)
 
@@ -203,7 +209,10 @@ EVIDENCE = read("task/{pid}/wchan", "task/{pid}/syscall", "task/{pid}/status", "
 MAY = {
     "configd": {"replace a guarded file": replace_env, "open a file without following links": open_beneath},
     "metricsd": {"read a process's figures": FIGURES, "list its files": list_files, "probe over TCP": probe},
-    "healthd": {"probe over TCP": probe, "run a command": run_a_command, "run Node": run_node},
+    "healthd": {
+        "probe over TCP": probe, "run a command": run_a_command, "run Node": run_node, "yield to others": yield_to_others,
+        "read the host's load": lambda pid: open("/proc/loadavg").read(),
+    },
     "watchdogd": {
         "read a process's figures": FIGURES, "read what its threads wait in": EVIDENCE, "list its files": list_files,
         "probe over TCP": probe, "ask process 1": manager, "restart a unit": restart_a_unit,

@@ -6,8 +6,11 @@ import Time
 
 /// Runs a program as a user without any power: `setpriv` drops every capability, and no set-user-id bit can bring one back. It
 /// gets a session of its own, so that all that it starts can be killed with it, and an environment of its own, so that nothing of
-/// the daemon's (its credentials folder, its notify socket) reaches it.
+/// the daemon's (its credentials folder, its notify socket) reaches it. It yields the CPU to whoever wants it.
 struct Launcher: Sendable {
+    /// How much nicer a program is than the daemon, to which its unit gives -5: 10 then.
+    private static let niceSteps = 15
+
     private let account: Account
     private let isRoot: Bool
 
@@ -36,10 +39,11 @@ struct Launcher: Sendable {
         guard let target = Self.target(output, FileDescriptorOutput.fileDescriptor(_:closeAfterSpawningProcess:)) else {
             return .notRun("\(output) is no descriptor")
         }
+        let words = ["-n", "\(Self.niceSteps)", "setpriv"] + privileges + ["--"] + arguments
         do {
             let result = try await Subprocess.run(
-                .name("setpriv"), arguments: .init(privileges + ["--"] + arguments), environment: .custom(environment),
-                platformOptions: options, input: .none, output: target, error: target)
+                .name("nice"), arguments: .init(words), environment: .custom(environment), platformOptions: options,
+                input: .none, output: target, error: target)
             // What it left behind in its session ends with it. The group's id is not given anew while a member lives.
             kill(-result.processIdentifier.value, SIGKILL)
             switch result.terminationStatus {
