@@ -93,15 +93,28 @@ import Testing
 }
 
 @Suite struct FigureTests {
+    private static let report = """
+        {"line": "guard", "runs": 20, "figures": {"start": 0.13, "table": [
+            {"case": "1s loop", "median": 2.38, "worst": [11000, 11000.2], "classes": ["spinning"], "right": true},
+            {"case": "1s block", "median": 1.9, "worst": 7},
+            {"case": "1s loop?io", "median": 30, "worst": 64, "said": "\\"40\\""}
+        ], "at rest": {"cpu": 0.33, "pss": 5.3e-1}}}
+        """
     private static let table = """
-        <!-- report: guard -->
-        | fault | median s | worst s |
-        |---|---|---|
-        | loop 1 | 2.4 | 11,000 |
+        <!-- report: guard
+        endless loop = loop
+        log storm = 1s loop?io
+        s = median
+        -->
+        | fault | s | worst |
+        |---|---:|---|
+        | endless loop | 2.4 | 11,000 |
+        | block | 1.9 | 7 |
+        | log storm | 30 | 64 |
         """
 
     private func violations(_ page: String) -> [String] {
-        Figures.violations(page) { $0 == "guard" ? "{\"median\": 2.38, \"worst\": [11000,7]}" : nil }.map(\.message)
+        Figures.violations(page) { $0 == "guard" ? Self.report : nil }.map(\.message)
     }
 
     @Test(.enabled(if: project.exists("README.md")))
@@ -111,12 +124,44 @@ import Testing
         #expect(found.isEmpty, "\(found.map(\.description).joined(separator: "\n"))")
     }
 
-    @Test func `a figure that no report holds, and a table that names none, are found`() {
+    @Test func `a figure that the report does not hold, and a table that names no report, are found`() {
         #expect(violations(Self.table) == [])
-        #expect(violations(Self.table.replacing("2.4", with: "2.3")) == ["2.3 does not stand in the report guard"])
-        #expect(violations(Self.table.replacing("guard", with: "other")).first == "no report Tests/Reports/other.json")
-        #expect(violations("| a | 5 |") == ["5 in a table without <!-- report: NAME -->"])
-        #expect(violations(Self.table + "\n\ntext\n\n| a | 2.4 |") == ["2.4 in a table without <!-- report: NAME -->"])
+        #expect(
+            violations(Self.table.replacing("2.4", with: "2.3")) == ["2.3: loop, median is 2.38 in the report guard"])
+        #expect(violations(Self.table.replacing("guard", with: "other")) == ["no report Tests/Reports/other.json"])
+        let unmarked = "in a table without <!-- report: NAME -->"
+        #expect(violations("| a | 5 |") == ["5 \(unmarked)"])
+        #expect(violations(Self.table + "\n\ntext\n\n| a | 2.4 |") == ["2.4 \(unmarked)"])
         #expect(violations("```\n| a | 5 |\n```\n| `x` | v1 | p95 |") == [])
+    }
+
+    @Test func `a figure of another row, another column or of no measured thing is found`() {
+        func swapped(_ one: String, _ other: String) -> [String] {
+            violations(Self.table.replacing(one, with: "@").replacing(other, with: one).replacing("@", with: other))
+        }
+        #expect(swapped(" 2.4 | 11,000 ", " 1.9 | 7 ").count == 4, "the figures of two rows")
+        #expect(swapped("| endless loop |", "| block |").count == 4, "the names of two rows")
+        #expect(violations(Self.table.replacing("| s | worst |", with: "| worst | s |")).count == 6)
+        #expect(
+            violations(Self.table.replacing("log storm =", with: "storm =")) == [
+                "30: there is no figure of log storm, median in the report guard",
+                "64: there is no figure of log storm, worst in the report guard",
+            ])
+        #expect(violations(Self.table.replacing("| 1.9 | 7 |", with: "| 1.9 |")) == ["2 cells under 3 columns"])
+        #expect(violations(Self.table.replacing("block", with: "1s")).count == 2, "a label that names several rows")
+    }
+
+    @Test func `a corner may name what all cells show, and columns may be the measured things`() {
+        let corner = """
+            <!-- report: guard
+            broken = worst
+            -->
+            | broken | block | loop |
+            |---|---|---|
+            | 1s | 7 | 11000 |
+            """
+        #expect(violations(corner) == [])
+        #expect(violations(corner.replacing("| 7 | 11000 |", with: "| 11000 | 7 |")).count == 2)
+        #expect(violations("<!-- report: guard -->\n| cost | cpu | pss |\n|---|---|\n| at rest | 0.33 | 0.53 |") == [])
     }
 }
