@@ -4,7 +4,7 @@ import Wire
 enum Outcome: Int32, CaseIterable {
     /// The answer is there, and it is good.
     case good = 0
-    /// The answer is there, and it is bad: a service is in trouble, settings are wrong, nothing was found.
+    /// The answer is there, and it is bad: a service or a daemon is in trouble, settings are wrong, nothing was found.
     case bad = 1
     /// A daemon refused the call; standard error has its reason and remedy.
     case refused = 2
@@ -22,7 +22,7 @@ enum Outcome: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .good: "the answer is good"
-        case .bad: "the answer is bad: a service in trouble, wrong settings, nothing found"
+        case .bad: "the answer is bad: a service or a daemon in trouble, wrong settings, nothing found"
         case .refused: "a daemon refused; standard error says why and what to do"
         case .silent: "a daemon that was needed did not answer; standard error names it"
         case .misused: "the command line cannot be understood"

@@ -44,12 +44,19 @@ struct Overview: Sendable {
 
     var failures: [RPCError] { failuresByDaemon.map(\.1) }
 
-    /// The worst that is true.
+    /// The worst that is true. Whatever is shown as bad counts: a script must not need to read colours.
     var outcome: Outcome {
         if failures.contains(where: \.isSilence) { return .silent }
         if !failures.isEmpty { return .refused }
-        let isStuck = heads.contains { _, head in (try? head.get())?.condition == .stuck }
-        return isStuck || services.contains(where: \.isInTrouble) ? .bad : .good
+        return isInTrouble || services.contains(where: \.isInTrouble) ? .bad : .good
+    }
+
+    /// Something is wrong with a daemon itself, or an alert stands that somebody must see to.
+    private var isInTrouble: Bool {
+        let heads = heads.compactMap { try? $0.head.get() }
+        let urgentAlerts = (try? healthd.get())?.own.urgentAlerts ?? 0
+        return heads.contains { $0.condition == .stuck || $0.settings.refused != nil }
+            || (try? metricsd.get())?.own.store == .failing || urgentAlerts > 0
     }
 
     /// Every service that any daemon knows, by name.
@@ -95,7 +102,7 @@ struct ServiceLine {
 
     /// Something is wrong now, as far as anybody says so. *Unknown* alone is no trouble of the service.
     var isInTrouble: Bool {
-        health?.status == .unhealthy || guarding?.incident != nil
+        health?.status == .unhealthy || guarding?.isInTrouble ?? false
             || files.contains { $0.condition == .missing || $0.condition == .troubled }
     }
 

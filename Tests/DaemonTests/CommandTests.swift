@@ -3,6 +3,7 @@ import Foundation
 import HealthAPI
 import MetricsAPI
 import Runtime
+import Settings
 import Testing
 import Time
 import WatchdogAPI
@@ -57,6 +58,39 @@ import Wire
         let run = try await four.run("status")
         #expect(run.status == 1)
         #expect(run.output.contains("spinning, 20251125T080000-gateway"))
+    }
+
+    @Test(
+        "status ends with 1 where a store fails, settings were refused or no restart is left, and 0 once that is over")
+    func statusOfQuietTrouble() async throws {
+        let four = try await Four()
+        await set(four.metricsd) { $0.own.store = .failing }
+        let store = try await four.run("status")
+        #expect(store.status == 1, "\(store)")
+        #expect(store.output.contains("the store fails"))
+        await set(four.metricsd) { $0.own.store = .working }
+
+        await four.configd.reload(.failure(SettingsRefused(problems: [])))
+        #expect(try await four.run("status").status == 1)
+        await four.configd.reload(.success(try four.fixture.settings()))
+
+        await set(four.watchdogd) { $0.restartsLeft = 0.9 }
+        #expect(try await four.run("status").status == 1)
+        #expect(try await four.run("status", "gateway").status == 1)
+        await set(four.watchdogd) { $0.restartsLeft = 1 }
+        let well = try await four.run("status")
+        #expect(well.status == 0, "\(well)")
+    }
+
+    @Test(
+        "status ends with 1 where an alert stands that somebody must see to; a warning is no such alert",
+        arguments: [(AlertSeverity.warning, 0), (.critical, 1), (.operator, 1)] as [(AlertSeverity, Int32)])
+    func statusOfAlerts(severity: AlertSeverity, code: Int32) async throws {
+        let four = try await Four()
+        await set(four.healthd) { $0.alerts = [StandInHealthd.alert(severity)] }
+        let run = try await four.run("status")
+        #expect(run.status == code, "\(run)")
+        #expect(run.output.contains("2 checks, 1 alert"))
     }
 
     @Test("A daemon that hangs costs status one deadline of one second; it is named and the rest is shown")

@@ -109,6 +109,8 @@ import Wire
     var message = "200 OK"
     /// Answers `health` so late.
     var delay: Duration?
+    /// What stands, the newest first.
+    var alerts: [Alert] = []
 
     var own: HealthdStatus {
         HealthdStatus(
@@ -117,7 +119,8 @@ import Wire
                     service: "gateway", status: status, sinceMs: 1_764_057_600_000,
                     cause: status == .healthy ? nil : "postgres: connection refused", incident: nil, checks: 2,
                     failing: 0, unknown: 0)
-            ], checks: 2, probing: 0, alerts: 0)
+            ], checks: 2, probing: 0, alerts: alerts.count,
+            urgentAlerts: alerts.count { $0.severity != .warning })
     }
 
     init(_ context: DaemonContext, settings: AllSettings) throws {
@@ -127,6 +130,13 @@ import Wire
             // The stand-in stays alive for its late answer, though the test may be over by then.
             Loop.after(delay ?? .zero) { [self] in responder.succeed(health) }
         }
+    }
+
+    static func alert(_ severity: AlertSeverity, of service: String = "gateway") -> Alert {
+        Alert(
+            id: "19ab8f3f00a91b22e5d", service: service, kind: "recovery", severity: severity,
+            summary: "restarted 5 times and spinning again", incident: "20251125T080000-gateway", source: "watchdogd",
+            raisedAtMs: 1_764_057_600_000, lastRaisedAtMs: 1_764_057_660_000, count: 3, resolvedAtMs: nil)
     }
 
     private var health: HealthStatus {
@@ -144,13 +154,14 @@ import Wire
 @Loop final class StandInWatchdogd: StandIn, DaemonProgram {
     nonisolated static let name = "watchdogd"
     var incident: String?
+    var restartsLeft = 5.0
     private(set) var holds: [HoldParams] = []
 
     private var summary: WatchdogAPI.ServiceSummary {
         WatchdogAPI.ServiceSummary(
             service: "gateway", unit: "gateway.service", condition: incident == nil ? .watching : .validating,
             sinceMs: 1_764_057_600_000, pid: 2201, lastGoodMs: 1_764_057_600_000, incident: incident,
-            incidentClass: incident == nil ? nil : .spinning, restartsLeft: 5)
+            incidentClass: incident == nil ? nil : .spinning, restartsLeft: restartsLeft)
     }
     var own: WatchdogStatus {
         WatchdogStatus(

@@ -46,6 +46,23 @@ import Wire
         #expect(try world.machine.health(of: "gateway", now: world.now).incident == nil)
     }
 
+    @Test("Of what stands, the alerts that somebody must see to are counted apart")
+    func urgent() throws {
+        var world = HealthWorld(.gateway)
+        world.pass(.seconds(3))
+        for (kind, severity) in [("slow", .warning), ("spinning", .critical), ("lost", .operator)]
+            as [(String, AlertSeverity)]
+        {
+            var params = raise(kind, "w1", openedAtMs: 5)
+            params.severity = severity
+            try world.act { machine, now throws(RPCError) in
+                try machine.peerRaised(params, source: watchdogd, now: now).actions
+            }
+        }
+        #expect(world.machine.status.alerts == 3)
+        #expect(world.machine.status.urgentAlerts == 2)
+    }
+
     @Test("Of two incidents for one service the earlier wins and the later is told once as its alias")
     func aliases() {
         var book = IncidentBook()

@@ -85,7 +85,8 @@ extension ServiceReport {
         lines.add("unit", summary.unit)
         lines.add("process", process.map(\.line) ?? summary.pid.map { "pid \($0)" })
         lines.add("last good answer", summary.lastGoodMs.map { "\(Words.age(since: $0)) ago" })
-        lines.add("restarts left", Words.tenths(summary.restartsLeft))
+        lines.add(
+            "restarts left", Cell(Words.tenths(summary.restartsLeft), summary.isOutOfRestarts ? .bad : .plain))
         lines.add("back-off level", backoffLevel == 0 ? nil : "\(backoffLevel)")
         lines.add("next act", nextActMs.map { "in \(Words.length(ms: $0 - Words.nowMs))" })
         lines.add("incident", summary.incident.map { Cell($0, .bad) })

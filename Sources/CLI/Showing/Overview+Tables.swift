@@ -29,7 +29,7 @@ extension Overview {
             return Cell("thread \(thread.name) is stuck for \(Words.length(ms: thread.busyMs))", .bad)
         }
         if let refused = head.settings.refused {
-            return Cell("settings refused, the old ones stay: \(refused)", .warning)
+            return Cell("settings refused, the old ones stay: \(refused)", .bad)
         }
         let silent = head.peers.filter { !$0.answers }.map(\.daemon)
         if !silent.isEmpty { return Cell("does not hear \(silent.joined(separator: ", "))", .warning) }
@@ -56,7 +56,7 @@ extension Overview {
                 Cell(service.name), service.health?.status.cell ?? .none, guarding?.condition.cell ?? .none,
                 (guarding?.sinceMs ?? service.health?.sinceMs).map { Cell(Words.age(since: $0)) } ?? .none,
                 guarding?.pid.map { "\($0)" } ?? .none,
-                guarding.map { Cell(Words.tenths($0.restartsLeft), $0.restartsLeft < 1 ? .bad : .plain) } ?? .none,
+                guarding.map { Cell(Words.tenths($0.restartsLeft), $0.isOutOfRestarts ? .bad : .plain) } ?? .none,
                 service.configCell, service.storyCell)
         }
         return table.lines(on: screen)
@@ -81,6 +81,14 @@ extension ServiceLine {
         if let health, health.status != .healthy, let cause = health.cause { return Cell(cause, .warning) }
         return .none
     }
+}
+
+extension WatchdogAPI.ServiceSummary {
+    /// The budget has no whole restart left: the next trouble is met by one slow try after another.
+    var isOutOfRestarts: Bool { restartsLeft < 1 }
+
+    /// An incident is open, force is under way, or none is left.
+    var isInTrouble: Bool { incident != nil || isOutOfRestarts || condition.cell.style == .bad }
 }
 
 extension StatusHead.Condition {
@@ -162,7 +170,8 @@ extension MetricsStatus {
 extension HealthdStatus {
     fileprivate var summary: Cell {
         let told = alerts == 0 ? "no alert" : Words.count(alerts, "alert")
-        return Cell("\(Words.count(checks, "check")), \(told)", alerts == 0 ? .plain : .warning)
+        let style: Style = urgentAlerts > 0 ? .bad : alerts > 0 ? .warning : .plain
+        return Cell("\(Words.count(checks, "check")), \(told)", style)
     }
 }
 

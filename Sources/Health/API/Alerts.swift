@@ -6,6 +6,14 @@ package enum AlertSeverity: String, WireValue, CaseIterable {
     case critical
     /// Automation has done what it may: a person is needed.
     case `operator`
+
+    /// Whether somebody must see to it while it stands.
+    package var isUrgent: Bool {
+        switch self {
+        case .warning: false
+        case .critical, .operator: true
+        }
+    }
 }
 
 /// One thing that went wrong on one service, told once: raising it again adds to `count`.

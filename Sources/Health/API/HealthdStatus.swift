@@ -56,12 +56,15 @@ package struct HealthdStatus: WireObject {
     package var probing: Int
     /// Alerts that stand.
     package var alerts: Int
+    /// Of them, those that somebody must see to (`AlertSeverity.isUrgent`).
+    package var urgentAlerts: Int
 
-    package init(services: [ServiceSummary], checks: Int, probing: Int, alerts: Int) {
+    package init(services: [ServiceSummary], checks: Int, probing: Int, alerts: Int, urgentAlerts: Int) {
         self.services = services
         self.checks = checks
         self.probing = probing
         self.alerts = alerts
+        self.urgentAlerts = urgentAlerts
     }
 
     package init(from fields: inout Fields) throws(WireError) {
@@ -69,6 +72,7 @@ package struct HealthdStatus: WireObject {
         checks = try fields.value("checks")
         probing = try fields.value("probing")
         alerts = try fields.value("alerts")
+        urgentAlerts = try fields.value("urgentAlerts", or: 0)
     }
 
     package func write(to object: inout ObjectWriter) {
@@ -76,5 +80,6 @@ package struct HealthdStatus: WireObject {
         object.member("checks", checks)
         object.member("probing", probing)
         object.member("alerts", alerts)
+        object.member("urgentAlerts", urgentAlerts)
     }
 }

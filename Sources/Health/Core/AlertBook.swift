@@ -48,6 +48,11 @@ package struct AlertBook: Hashable, Sendable {
         standing.count
     }
 
+    /// Of what stands, what somebody must see to.
+    package var urgentCount: Int {
+        standing.values.count { $0.severity.isUrgent }
+    }
+
     /// Standing alerts of `service` that `source` raised.
     package func standing(of service: String, from source: String) -> [Alert] {
         standing.values.filter { $0.service == service && $0.source == source }.sorted { $0.kind < $1.kind }

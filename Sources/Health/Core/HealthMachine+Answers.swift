@@ -119,7 +119,7 @@ extension HealthMachine {
         }
         return HealthdStatus(
             services: summaries, checks: checks.count, probing: checks.values.count(where: \.isProbing),
-            alerts: alerts.standingCount)
+            alerts: alerts.standingCount, urgentAlerts: alerts.urgentCount)
     }
 
     /// May this check be registered? Throws why not; answers whether it replaces one.
