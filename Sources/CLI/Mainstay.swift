@@ -21,8 +21,8 @@ import Runtime
             CommandGroup(
                 name: "What is going on:",
                 subcommands: [
-                    StatusCommand.self, HealthCommand.self, IncidentsCommand.self, IncidentCommand.self,
-                    QueryCommand.self, WatchCommand.self,
+                    StatusCommand.self, HealthCommand.self, AlertsCommand.self, IncidentsCommand.self,
+                    IncidentCommand.self, QueryCommand.self, WatchCommand.self,
                 ]),
             CommandGroup(
                 name: "What is to be done:",

@@ -148,6 +148,46 @@ import Wire
         #expect(unknown.errors.contains("no settings name a service \"gatewya\" (unknownService)"))
     }
 
+    @Test("alerts lists what stands, page after page, and ends with 1 where one of them calls for somebody")
+    func alerts() async throws {
+        let four = try await Four()
+        let none = try await four.run("alerts")
+        #expect(none.status == 0, "\(none)")
+        #expect(none.output == "No alert stands.\n")
+        await set(four.healthd) { $0.alerts = (1...5).map { _ in StandInHealthd.alert(.warning) } }
+        let warnings = try await four.run("alerts", "gateway")
+        #expect(warnings.status == 0, "\(warnings)")
+        #expect(warnings.lines.count { $0.contains("restarted 5 times and spinning again") } == 5)
+        for word in ["gateway", "recovery", "warning", "3", "20251125T080000-gateway"] {
+            #expect(warnings.line(1).contains(word), "\(word)")
+        }
+        let two = try await four.run("alerts", "--limit", "2")
+        #expect(two.lines.filter { $0.contains("recovery") }.count == 2)
+        #expect(two.output.contains("and older ones: --limit"))
+        await set(four.healthd) { $0.alerts[4] = StandInHealthd.alert(.operator) }
+        let page = try await four.run("alerts", "--json")
+        #expect(page.status == 1)
+        #expect(try Alerts.Reply(wire: try JSONReader.read(page.output)).alerts.map(\.severity).last == .operator)
+        #expect(try await four.run("alerts", "gatewya").status == 2)
+    }
+
+    @Test("The alerts that stand are shown by health SERVICE and status SERVICE as well, and count there")
+    func alertsOfService() async throws {
+        let four = try await Four()
+        await set(four.healthd) { $0.alerts = [StandInHealthd.alert(.critical)] }
+        for command in ["health", "status"] {
+            let run = try await four.run(command, "gateway")
+            #expect(run.status == (command == "status" ? 1 : 0), "\(run)")
+            #expect(run.output.contains("restarted 5 times and spinning again"), "\(run)")
+            let json = try JSONObject(
+                wire: try JSONReader.read(try await four.run(command, "gateway", "--json").output))
+            #expect(try [Alert](wire: json["alerts"] ?? .null).map(\.kind) == ["recovery"])
+        }
+        #expect(try await four.run("status").output.contains("2 checks, 1 alert (mainstay alerts)"))
+        let quiet = try await four.run("health", "gateway", "-q")
+        #expect(quiet.output.isEmpty && quiet.errors.isEmpty)
+    }
+
     @Test("health ends with 0 while the service works, with 1 where it does not or nothing is known")
     func health() async throws {
         let four = try await Four()
@@ -375,13 +415,32 @@ import Wire
     func completions(shell: String) async throws {
         let run = try await CommandRun.of(["--generate-completion-script", shell], sockets: "/nowhere")
         #expect(run.status == 0)
-        for command in ["status", "health", "incidents", "hold", "release", "reset", "rollback", "query", "watch"] {
+        for command in [
+            "status", "health", "alerts", "incidents", "hold", "release", "reset", "rollback", "query", "watch",
+        ] {
             #expect(run.output.contains(command), "\(command)")
         }
         guard shell == "bash" else { return }
         let syntax = try await CommandRun.of(
             URL(filePath: "/bin/bash"), ["-n", "/dev/stdin"], sockets: "/nowhere", input: run.output)
         #expect(syntax.status == 0, "\(syntax.errors)")
+    }
+
+    @Test("Every command that the journal's catalogue and the pages name is there")
+    func namedCommands() async throws {
+        let help = try await CommandRun.of(["--help"], sockets: "/nowhere")
+        let known = Set(help.lines.filter { $0.hasPrefix("  ") }.compactMap { $0.split(separator: " ").first })
+        let project = ServedDocumentTests.protocols.deletingLastPathComponent()
+        for page in ["systemd/mainstay.catalog", "README.md", "Protocols/README.md"] {
+            let text = try String(contentsOf: project.appending(path: page), encoding: .utf8)
+            let named = text.matches(of: /`mainstay ([a-z]+)/).map { $0.output.1 }
+            #expect(!named.isEmpty, "\(page)")
+            for command in named { #expect(known.contains(command), "\(page): mainstay \(command)") }
+        }
+        let catalogue = try String(contentsOf: project.appending(path: "systemd/mainstay.catalog"), encoding: .utf8)
+        let entry = try #require(
+            catalogue.components(separatedBy: "mainstay-id: ").first { $0.hasPrefix("alertRaised") })
+        #expect(entry.contains("`mainstay alerts @MAINSTAY_SERVICE@`"))
     }
 
     // MARK: On a terminal

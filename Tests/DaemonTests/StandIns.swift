@@ -125,6 +125,14 @@ import Wire
 
     init(_ context: DaemonContext, settings: AllSettings) throws {
         super.init(context)
+        // Two alerts a page, however many are asked for.
+        context.server.on(Alerts.self) { [unowned self] params, _ throws(RPCError) in
+            if let service = params.service, service != "gateway" { throw RPCError.unknownService(service) }
+            let first = params.cursor.flatMap { Int($0) } ?? 0
+            let page = alerts.dropFirst(first).prefix(min(2, params.limit))
+            let end = first + page.count
+            return Alerts.Reply(alerts: Array(page), next: end < alerts.count ? "\(end)" : nil)
+        }
         context.server.onLater(Health.self) { [unowned self] params, _, responder throws(RPCError) in
             guard params.service == "gateway" else { throw RPCError.unknownService(params.service ?? "") }
             // The stand-in stays alive for its late answer, though the test may be over by then.

@@ -5,7 +5,7 @@ import Wire
 /// `mainstay health SERVICE`: what the checks say.
 struct HealthCommand: DaemonCommand {
     static let configuration = CommandConfiguration(
-        commandName: "health", abstract: "What the checks say of a service, and of what it needs.",
+        commandName: "health", abstract: "What the checks say of a service and of what it needs, and its alerts.",
         discussion: """
             Ends with 0 where the service works (healthy, degraded), 1 where it does not or nothing is known of it.
 
@@ -18,15 +18,22 @@ struct HealthCommand: DaemonCommand {
     @OptionGroup var common: AskOptions
 
     func answer(on screen: Screen) async throws -> Outcome {
+        let conversation = await conversation(with: .healthd)
         let status: HealthStatus
         do {
-            status = try await conversation(with: .healthd).ask(Health.self, ServiceQuery(service: service.service))
+            status = try await conversation.ask(Health.self, ServiceQuery(service: service.service))
         } catch {
             guard !quiet else { return .bad }
             throw error
         }
         if !quiet {
-            if common.json { screen.show(status.json) } else { screen.show(status.lines(on: screen)) }
+            let alerts = try await conversation.alerts(of: service.service).alerts
+            if common.json {
+                screen.show(status.beside(alerts))
+            } else {
+                screen.show(status.lines(on: screen))
+                if !alerts.isEmpty { screen.show([""] + alerts.table.lines(on: screen)) }
+            }
         }
         return status.status.works ? .good : .bad
     }
@@ -43,6 +50,13 @@ extension ServiceHealth {
 }
 
 extension HealthStatus {
+    /// The status as it travels, with the alerts that stand beside it.
+    fileprivate func beside(_ alerts: [Alert]) -> JSON {
+        guard case .object(var object) = json else { return .null }
+        object["alerts"] = .array(alerts.map(\.json))
+        return .object(object)
+    }
+
     /// The verdict in a sentence, then a row a check and a row a dependency.
     func lines(on screen: Screen) -> [String] {
         let cell = status.cell

@@ -10,16 +10,23 @@ struct ServiceView: Sendable {
 
     private struct Answers: Sendable {
         var health: Result<HealthStatus, RPCError>
+        var alerts: Result<[Alert], RPCError>
         var guarding: Result<ServiceReport, RPCError>
         var files: Result<[ConfigFileStatus], RPCError>
 
         var failures: [(DaemonName, RPCError)] {
             var all: [(DaemonName, RPCError)] = []
             if case .failure(let error) = files { all.append((.configd, error)) }
-            if case .failure(let error) = health { all.append((.healthd, error)) }
+            if case .failure(let error) = health {
+                all.append((.healthd, error))
+            } else if case .failure(let error) = alerts {
+                all.append((.healthd, error))
+            }
             if case .failure(let error) = guarding { all.append((.watchdogd, error)) }
             return all
         }
+
+        var standingAlerts: [Alert] { (try? alerts.get()) ?? [] }
     }
 
     init(_ name: String, _ common: AskOptions) {
@@ -29,10 +36,11 @@ struct ServiceView: Sendable {
 
     func answer(on screen: Screen) async throws(RPCError) -> Outcome {
         async let health = Conversation.answer(of: .healthd, common, to: Health.self, ServiceQuery(service: name))
+        async let alerts = Conversation.answer(of: .healthd, common, to: Alerts.self, .init(service: name))
         async let guarding = Conversation.answer(of: .watchdogd, common, to: Service.self, ServiceParams(service: name))
         async let files = Conversation.answer(of: .configd, common, to: Common.Status<ConfigStatus>.self, NoFields())
         let answers = Answers(
-            health: await health, guarding: await guarding,
+            health: await health, alerts: await alerts.map(\.alerts), guarding: await guarding,
             files: await files.map { status in status.own.files.filter { $0.service == name } })
         // A service without checks is not known to healthd, and that is no fault; one that nobody knows is misspelt.
         let unknown = RPCError.unknownService(name)
@@ -45,12 +53,15 @@ struct ServiceView: Sendable {
         let line = ServiceLine(
             name: name, health: nil, guarding: (try? answers.guarding.get())?.summary,
             files: (try? answers.files.get()) ?? [])
-        return line.isInTrouble || (try? answers.health.get())?.status == .unhealthy ? .bad : .good
+        let isUnhealthy = (try? answers.health.get())?.status == .unhealthy
+        let isCalledFor = answers.standingAlerts.contains(where: \.callsForSomebody)
+        return line.isInTrouble || isUnhealthy || isCalledFor ? .bad : .good
     }
 
     private func json(_ answers: Answers) -> JSON {
         var object: JSONObject = ["service": .string(name)]
         object["health"] = (try? answers.health.get())?.json
+        object["alerts"] = (try? answers.alerts.get()).map { .array($0.map(\.json)) }
         object["guard"] = (try? answers.guarding.get())?.json
         object["files"] = (try? answers.files.get()).map { .array($0.map(\.json)) }
         object["errors"] = .array(answers.failures.map(\.1.json))
@@ -69,6 +80,10 @@ struct ServiceView: Sendable {
         if let health = try? answers.health.get() {
             screen.show("")
             screen.show(health.lines(on: screen))
+        }
+        if !answers.standingAlerts.isEmpty {
+            screen.show("")
+            screen.show(answers.standingAlerts.table.lines(on: screen))
         }
         guard let report = try? answers.guarding.get(), !report.probes.isEmpty else { return }
         screen.show("")

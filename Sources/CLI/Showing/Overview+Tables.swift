@@ -169,7 +169,7 @@ extension MetricsStatus {
 
 extension HealthdStatus {
     fileprivate var summary: Cell {
-        let told = alerts == 0 ? "no alert" : Words.count(alerts, "alert")
+        let told = alerts == 0 ? "no alert" : "\(Words.count(alerts, "alert")) (mainstay alerts)"
         let style: Style = urgentAlerts > 0 ? .bad : alerts > 0 ? .warning : .plain
         return Cell("\(Words.count(checks, "check")), \(told)", style)
     }
