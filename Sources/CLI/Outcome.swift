@@ -34,8 +34,3 @@ enum Outcome: Int32, CaseIterable {
         allCases.map { "  \($0.rawValue)\($0.rawValue < 10 ? " " : "")  \($0.meaning)" }.joined(separator: "\n")
     }
 }
-
-extension RPCError {
-    /// Whether nobody answered, as against a refusal.
-    var isSilence: Bool { code == RPCError.peerSilent("", "").code }
-}

@@ -26,6 +26,12 @@ struct CommandRun: Sendable {
         try await of(executable, arguments, sockets: sockets, input: input, environment: environment)
     }
 
+    /// The same for a command that may never end: it then ends with 124 after so many seconds (timeout(1)).
+    static func within(_ seconds: String, _ arguments: [String], sockets: String) async throws -> CommandRun {
+        try await of(
+            URL(filePath: "/usr/bin/timeout"), [seconds, executable.path] + arguments, sockets: sockets)
+    }
+
     /// Runs another program in the same way: a script that an operator wrote.
     static func of(
         _ program: URL, _ arguments: [String], sockets: String, input: String = "", environment: [String: String] = [:]

@@ -280,6 +280,38 @@ import Wire
         #expect(events.map { $0["name"] } == ["held", "held"])
     }
 
+    @Test("watch takes the events that any daemon has; one that no daemon has is refused, with those that there are")
+    func watchOfEvents() async throws {
+        let four = try await Four()
+        async let run = four.run("watch", "--event", "held", "--event", "statusChanged", "--count", "2")
+        let listener = Loop.every(.milliseconds(50)) { [watchdogd = four.watchdogd] in watchdogd.program.tell(1) }
+        let ended = try await run
+        listener.cancel()
+        #expect(ended.status == 0, "\(ended)")
+        #expect(ended.errors.isEmpty)
+        #expect(ended.lines.count { $0.contains("watchdogd held gateway") } == 2)
+
+        let sockets = four.fixture.places.sockets
+        let misspelt = try await CommandRun.within("20", ["watch", "watchdogd", "--event", "heldd"], sockets: sockets)
+        #expect(misspelt.status == 2, "\(misspelt)")
+        #expect(misspelt.errors.contains("there is no event \"heldd\" here (unknownEvent)"))
+        #expect(misspelt.errors.contains("Known are incidentOpened, evidenceCollected"))
+        let nowhere = try await CommandRun.within(
+            "20", ["watch", "--event", "held", "--event", "heldd"], sockets: sockets)
+        #expect(nowhere.status == 2, "\(nowhere)")
+        #expect(nowhere.errors.contains("no daemon has an event \"heldd\" (unknownEvent)"))
+    }
+
+    @Test("watch ends with 2 where every daemon refuses, and says why once")
+    func watchRefused() async throws {
+        let fixture = try DaemonFixture()
+        let meeting = try MeetingOfFour(in: fixture.places.sockets)
+        let run = try await CommandRun.within("20", ["watch"], sockets: fixture.places.sockets)
+        #expect(run.status == 2, "\(run)")
+        #expect(run.errors.components(separatedBy: "(accessDenied)").count == 2, "\(run)")
+        _ = consume meeting
+    }
+
     // MARK: What is to be done
 
     @Test("hold, release and reset pass the order on and say how the service stands")

@@ -14,6 +14,7 @@ import Wire
 /// A daemon of the suite that metricsd does not know: it finds it by its socket.
 @Loop private final class Neighbour: DaemonProgram {
     nonisolated static let name = "neighbourd"
+    nonisolated static let events: [String] = []
     private var ticks: UInt64 = 0
 
     init(_ context: DaemonContext, settings: AllSettings) throws {

@@ -29,6 +29,59 @@ struct MuteSocket: ~Copyable {
     }
 }
 
+/// A daemon that answers its one caller what a test says, or nothing.
+struct ScriptedSocket: ~Copyable {
+    private let thread: pthread_t
+
+    private final class Script: Sendable {
+        let descriptor: CInt
+        let answer: @Sendable (Request) -> [UInt8]?
+
+        init(_ descriptor: CInt, _ answer: @escaping @Sendable (Request) -> [UInt8]?) {
+            self.descriptor = descriptor
+            self.answer = answer
+        }
+    }
+
+    /// `answer` gives the body of the reply to a request; nil for none.
+    init(_ daemon: String, in sockets: String, answer: @escaping @Sendable (Request) -> [UInt8]?) throws {
+        let script = Script(try ListeningSocket.bind("\(sockets)/\(daemon).sock"), answer)
+        let box = Unmanaged.passRetained(script)
+        var thread = pthread_t()
+        let made = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                ScriptedSocket.serve(Unmanaged<Script>.fromOpaque(argument).takeRetainedValue())
+                return nil
+            }, box.toOpaque())
+        try #require(made == 0)
+        self.thread = thread
+    }
+
+    /// Ends when the caller has gone.
+    deinit { pthread_join(thread, nil) }
+
+    private static func serve(_ script: Script) {
+        defer { close(script.descriptor) }
+        var waiting = pollfd(fd: script.descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&waiting, 1, 5000) == 1, case let connection = accept(script.descriptor, nil, nil), connection >= 0
+        else { return }
+        defer { close(connection) }
+        var frames = FrameReader()
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while case let count = recv(connection, &chunk, chunk.count, 0), count > 0 {
+            frames.append(chunk[..<count])
+            while let body = try? frames.next() {
+                guard let json = try? JSONReader.read(body), let request = try? Request(json),
+                    let frame = script.answer(request).flatMap({ Frame.around($0) })
+                else { continue }
+                _ = send(connection, frame, frame.count, CInt(MSG_NOSIGNAL))
+            }
+        }
+    }
+}
+
 /// Four daemons that answer only when all four have been asked: whoever asks them one after the other hears nothing.
 struct MeetingOfFour: ~Copyable {
     private let thread: pthread_t

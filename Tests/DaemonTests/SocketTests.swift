@@ -11,6 +11,7 @@ import Wire
 /// The smallest daemon: what all sockets share is tested on it.
 @Loop private final class Echo: DaemonProgram {
     nonisolated static let name = "echod"
+    nonisolated static let events = ["shouted", "whispered"]
     private let context: DaemonContext
     private var ticks: UInt64 = 0
     var worker: Worker<Int>?
@@ -218,6 +219,74 @@ private struct RawSocket: ~Copyable {
         await client.close()
         await DaemonFixture.stop(echo)
     }
+
+    @Test func anEventThatTheDaemonDoesNotHaveIsRefusedWithThoseThatItHas() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let raw = try RawSocket(fixture.places.socket(of: "echod"), patienceSeconds: 1)
+        raw.send(Request(id: .integer(1), method: "subscribe", params: ["events": ["shouted", "shoutet"]]))
+        raw.send(Request(id: .integer(2), method: "subscribe", params: ["events": ["whispered"]]))
+        let client = try await TestClient("echod", fixture.places)
+        _ = try await client.call(Echo.Say.self, .init(text: "the subscriptions came first"))
+        await echo.program.shout(1, bytes: 10)
+        let messages = raw.readToEnd().messages
+        #expect(messages.first == .failure(.integer(1), .unknownEvent("shoutet", known: ["shouted", "whispered"])))
+        #expect(
+            messages.dropFirst().count == 1, "the second is answered, and the event is not of its kind: \(messages)")
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func whoFollowsIsToldThatItIsRefused() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let client = try await TestClient("echod", fixture.places)
+        let refusals = Mutex([String]())
+        await follow(["shoutet"], by: client.peer) { error in refusals.withLock { $0.append(error.name) } }
+        #expect(await client.eventually { refusals.withLock { $0 } == ["unknownEvent"] })
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Loop private func follow(
+        _ events: [String], by peer: Peer, _ refused: @escaping @Sendable (RPCError) -> Void
+    ) {
+        peer.onRefusal = { refused($0) }
+        peer.follow(events)
+    }
+
+    @Test func aSubscriptionThatIsNotAnsweredIsAskedForAgain() async throws {
+        let fixture = try DaemonFixture()
+        let asked = Mutex(0)
+        let socket = try ScriptedSocket("echod", in: fixture.places.sockets) { request in
+            guard request.method == "subscribe" else { return nil }
+            let time = asked.withLock { count in
+                count += 1
+                return count
+            }
+            return time == 1 ? nil : ServerMessage.reply(to: request.id, Common.Subscribe.Reply(next: 1))
+        }
+        let gaps = Mutex(0)
+        let peer = await followAll("echod", fixture.places) { gaps.withLock { $0 += 1 } }
+        let end = ContinuousClock.now + .seconds(20)
+        while gaps.withLock({ $0 }) == 0, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(asked.withLock { $0 } == 2)
+        #expect(gaps.withLock { $0 } == 1)
+        await stop(peer)
+        _ = consume socket
+    }
+
+    @Loop private func followAll(
+        _ daemon: String, _ places: DaemonContext.Places, _ gap: @escaping @Sendable () -> Void
+    ) -> Peer {
+        let peer = Peer(daemon: daemon, path: places.socket(of: daemon))
+        peer.onGap = { _ in gap() }
+        peer.follow(nil)
+        peer.start()
+        return peer
+    }
+
+    @Loop private func stop(_ peer: Peer) { peer.stop() }
 
     @Test func aPeerThatAsksMuchAndReadsNothingHoldsUpNobodyAndLosesNothing() async throws {
         let fixture = try DaemonFixture()

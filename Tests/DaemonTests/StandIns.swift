@@ -29,6 +29,7 @@ import Wire
 
 @Loop final class StandInConfigd: StandIn, DaemonProgram {
     nonisolated static let name = "configd"
+    nonisolated static let events = ConfigEvents.all
     var own = ConfigStatus(files: [
         ConfigFileStatus(
             service: "gateway", file: "/etc/gateway/.env", condition: .whole, version: 12, atMs: 1_764_057_600_000,
@@ -78,6 +79,7 @@ import Wire
 
 @Loop final class StandInMetricsd: StandIn, DaemonProgram {
     nonisolated static let name = "metricsd"
+    nonisolated static let events = MetricsEvents.all
     var own = MetricsStatus(
         series: 640, liveSeries: 612, store: .working, storeReason: nil, committedToMs: 1_764_057_600_000,
         uncommittedRounds: 0, headBytes: 0, damagedRecords: 0, collectors: [])
@@ -105,6 +107,7 @@ import Wire
 
 @Loop final class StandInHealthd: StandIn, DaemonProgram {
     nonisolated static let name = "healthd"
+    nonisolated static let events = HealthEvents.all
     var status = ServiceHealth.healthy
     var message = "200 OK"
     /// Answers `health` so late.
@@ -161,6 +164,7 @@ import Wire
 
 @Loop final class StandInWatchdogd: StandIn, DaemonProgram {
     nonisolated static let name = "watchdogd"
+    nonisolated static let events = WatchdogEvent.names
     var incident: String?
     var restartsLeft = 5.0
     private(set) var holds: [HoldParams] = []

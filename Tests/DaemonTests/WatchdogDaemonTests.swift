@@ -214,6 +214,7 @@ extension Assembly<WatchdogUnderTest> {
 /// watchdogd with another process 1.
 @Loop final class WatchdogUnderTest: DaemonProgram {
     nonisolated static let name = "watchdogd"
+    nonisolated static let events = WatchdogDaemon.events
     private static var unit: NginxUnit?
     let daemon: WatchdogDaemon
 

@@ -182,6 +182,7 @@ import Wire
 /// healthd as far as watchdogd calls it: postgres is down, and pages are kept.
 @Loop final class HealthdStandIn: DaemonProgram {
     nonisolated static let name = "healthd"
+    nonisolated static let events = HealthEvents.all
     static private(set) var raised: [Raise.Params] = []
 
     init(_ context: DaemonContext, settings: AllSettings) {

@@ -92,6 +92,16 @@ enum Socket: String, CaseIterable, Sendable {
         }
     }
 
+    /// The names that `subscribe` takes.
+    var eventNames: [String] {
+        switch self {
+        case .configd: ConfigEvents.all
+        case .metricsd: MetricsEvents.all
+        case .healthd: HealthEvents.all
+        case .watchdogd: WatchdogEvent.names
+        }
+    }
+
     /// The data of each event by its name.
     var events: [String: Message] {
         switch self {

@@ -61,6 +61,7 @@ import Wire
     func events(_ socket: Socket) throws {
         let documented = try OpenRPCDocument(of: socket.rawValue).events.map(\.name)
         #expect(documented.sorted() == socket.events.keys.sorted())
+        #expect(documented.sorted() == socket.eventNames.sorted(), "`subscribe` takes each of them and no other")
     }
 
     @Test("Each refusal stands in the document with its code, its remedy and its figures", arguments: Socket.allCases)

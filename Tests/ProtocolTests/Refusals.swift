@@ -12,7 +12,7 @@ extension Socket {
             .parseError(why), .invalidRequest(why), .methodNotFound("statsu"), .invalidParams(why),
             .internalError("the thread store is gone"), .accessDenied(method: "hold", needs: .act, uid: 1000),
             .deadlineExceeded(method: "queryRange", deadlineMs: 5000), .limitExceeded("64 connections"),
-            .unknownService("gatewya"),
+            .unknownService("gatewya"), .unknownEvent("heldd", known: ["held", "released"]),
         ]
     }()
 

@@ -6,7 +6,10 @@ import Wire
 struct WatchCommand: DaemonCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "Events as they happen, of one daemon or of all; Ctrl-C ends it.",
-        discussion: "A daemon that is silent is named, and followed again as soon as it answers.")
+        discussion: """
+            A daemon that is silent is named, and followed again as soon as it answers. Ends with 2 where every daemon refuses,
+            or none has an event of that name.
+            """)
 
     @Argument(help: "Only this daemon's.")
     var daemon: DaemonName?
@@ -22,50 +25,63 @@ struct WatchCommand: DaemonCommand {
 
     func answer(on screen: Screen) async throws -> Outcome {
         let daemons = daemon.map { [$0] } ?? DaemonName.allCases
-        await Watching(daemons, events: event.isEmpty ? nil : event, count: count, common, screen).finished()
-        return .good
+        return await Watching(daemons, events: event.isEmpty ? nil : event, count: count, self, screen).finished()
     }
 }
 
 /// The feeds of several daemons on one screen.
 @Loop private final class Watching {
+    private let command: WatchCommand
     private let screen: Screen
-    private let isJSON: Bool
+    private let events: [String]?
     private var left: Int?
-    private var peers: [Peer] = []
+    private var peers: [DaemonName: Peer] = [:]
     private var silent: Set<DaemonName> = []
-    private var done: CheckedContinuation<Void, Never>?
+    /// The daemons that have refused, each with the events that it does not have.
+    private var lacking: [DaemonName: Set<String>] = [:]
+    /// Of them, those that stream nothing at all.
+    private var mute: Set<DaemonName> = []
+    private var told: Set<RPCError> = []
+    private var done: CheckedContinuation<Outcome, Never>?
 
-    init(_ daemons: [DaemonName], events: [String]?, count: Int?, _ common: AskOptions, _ screen: Screen) {
+    init(_ daemons: [DaemonName], events: [String]?, count: Int?, _ command: WatchCommand, _ screen: Screen) {
+        self.command = command
         self.screen = screen
-        isJSON = common.json
+        self.events = events
         left = count
         for daemon in daemons {
-            let peer = Peer(daemon: daemon.rawValue, path: "\(common.sockets)/\(daemon.rawValue).sock")
+            let peer = Peer(daemon: daemon.rawValue, path: "\(command.common.sockets)/\(daemon.rawValue).sock")
             peer.onEvent = { [unowned self] in show($0, of: daemon) }
             peer.onGap = { lost in
                 if let lost { StandardError.write("mainstay: \(lost) events of \(daemon.rawValue) were lost\n") }
             }
             peer.onChange = { [unowned self] answers in tell(daemon, answers: answers) }
+            peer.onRefusal = { [unowned self] in refused($0, by: daemon) }
             peer.follow(events)
-            peers.append(peer)
+            peers[daemon] = peer
         }
     }
 
-    /// Follows until enough events were seen.
-    func finished() async {
-        for peer in peers {
+    /// Follows until enough events were seen, or none can come.
+    func finished() async -> Outcome {
+        for (daemon, peer) in peers {
             peer.start()
             // A socket that nobody listens on changes nothing about a peer that never answered: it is named here.
             Loop.after(Conversation.patience) { [weak self] in
-                if !peer.answers, let daemon = DaemonName(rawValue: peer.daemon) { self?.tell(daemon, answers: false) }
+                if !peer.answers { self?.tell(daemon, answers: false) }
             }
         }
-        await withCheckedContinuation { done = $0 }
-        for peer in peers {
+        let outcome: Outcome = await withCheckedContinuation { done = $0 }
+        for peer in peers.values {
             peer.onChange = { _ in }
             peer.stop()
         }
+        return outcome
+    }
+
+    private func end(_ outcome: Outcome) {
+        done?.resume(returning: outcome)
+        done = nil
     }
 
     /// Says that a daemon fell silent, once, and that it is back.
@@ -78,9 +94,37 @@ struct WatchCommand: DaemonCommand {
         }
     }
 
+    /// A daemon streams nothing, or lacks some of the events: then it is asked for those that it has, since another one may
+    /// have the others.
+    private func refused(_ error: RPCError, by daemon: DaemonName) {
+        if let events, let known = error.knownEvents {
+            lacking[daemon] = Set(events).subtracting(known)
+            let strangers = events.filter { event in peers.keys.allSatisfy { lacking[$0]?.contains(event) ?? false } }
+            if let stranger = strangers.first { return fail(peers.count == 1 ? error : Self.nobodyHas(stranger)) }
+            let mine = events.filter(known.contains)
+            if mine.isEmpty { mute.insert(daemon) } else { peers[daemon]?.follow(mine) }
+        } else {
+            mute.insert(daemon)
+            if told.insert(error).inserted { command.report(error, on: screen) }
+        }
+        if mute.count == peers.count { end(.refused) }
+    }
+
+    private func fail(_ error: RPCError) {
+        if done != nil { command.report(error, on: screen) }
+        end(.refused)
+    }
+
+    private static func nobodyHas(_ event: String) -> RPCError {
+        RPCError(
+            code: RPCError.unknownEvent(event, known: []).code, name: "unknownEvent",
+            message: "no daemon has an event \"\(event)\"",
+            remedy: "`mainstay watch DAEMON --event \(event)` lists those of a daemon")
+    }
+
     private func show(_ event: Event, of daemon: DaemonName) {
         if let left, left <= 0 { return }
-        if isJSON {
+        if command.common.json {
             var object: JSONObject = ["daemon": .string(daemon.rawValue)]
             if case .object(let members) = event.json { for (key, value) in members.members { object[key] = value } }
             // One event a line, on a terminal too: a feed is read by programs, or by eyes that follow.
@@ -90,10 +134,7 @@ struct WatchCommand: DaemonCommand {
         }
         if let left {
             self.left = left - 1
-            if left == 1 {
-                done?.resume()
-                done = nil
-            }
+            if left == 1 { end(.good) }
         }
     }
 

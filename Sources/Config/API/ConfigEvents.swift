@@ -8,6 +8,9 @@ package enum ConfigEvents {
     package static let rolledBack = "rolledBack"
     /// A change by someone else was found and taken over as a version.
     package static let adopted = "adopted"
+
+    /// The names of all events, as `subscribe` takes them.
+    package static let all = [applied, rolledBack, adopted]
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.

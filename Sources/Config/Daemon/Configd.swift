@@ -8,6 +8,8 @@ import Wire
 /// configd: runs the keeper's orders and answers its socket; files and versions are in the hands of the thread `store`.
 @Loop package final class Configd: DaemonProgram {
     package nonisolated static let name = "configd"
+    /// What it publishes, all of its API.
+    package nonisolated static let events = ConfigEvents.all
 
     /// Runs configd as this process.
     package nonisolated static func run() -> Never { StartUp.run(Configd.self) }

@@ -10,6 +10,9 @@ package enum HealthEvents {
     package static let alertRaised = "alertRaised"
     /// An alert is over; data: `Alert`.
     package static let alertResolved = "alertResolved"
+
+    /// The names of all events, as `subscribe` takes them.
+    package static let all = [checkChanged, statusChanged, alertRaised, alertResolved]
 }
 
 /// A check whose settled verdict went from `previous` to `status`, with what its last round saw.

@@ -8,6 +8,8 @@ import Wire
 /// healthd: runs the machine's orders and answers its socket. It decides nothing.
 @Loop package final class Healthd: DaemonProgram {
     package nonisolated static let name = "healthd"
+    /// What it publishes, all of its API.
+    package nonisolated static let events = HealthEvents.all
 
     private let context: DaemonContext
     private let probes: Probes

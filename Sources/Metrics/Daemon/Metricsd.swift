@@ -10,6 +10,8 @@ import Wire
 /// units), `detail` (what may wait for a sick process), `mounts` (statvfs), `scrape` (parsing), `store` (commits), `query` (reads).
 @Loop package final class Metricsd: DaemonProgram {
     package nonisolated static let name = "metricsd"
+    /// What it publishes, all of its API.
+    package nonisolated static let events = MetricsEvents.all
 
     let context: DaemonContext
     private(set) var machine: MetricsMachine

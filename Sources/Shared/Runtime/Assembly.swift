@@ -23,6 +23,7 @@ package import Wire
         self.context = context
         self.document = document
         lastTick = HostClock.now()
+        context.server.onSubscribe(to: Program.events)
         program = try Program(context, settings: settings)
         takeLimits(settings)
         registerCommonMethods()
@@ -125,7 +126,6 @@ package import Wire
         server.on(Common.Metrics.self) { [context] params, _ in
             context.figures.reply(known: params.generation, now: HostClock.now())
         }
-        server.onSubscribe()
     }
 
     private func addCommonFigures() {

@@ -11,6 +11,9 @@ package import Wire
     /// `configd`, `metricsd`, `healthd`, `watchdogd`: the process, the socket and the state folder are called so.
     nonisolated static var name: String { get }
 
+    /// The names of the events that it publishes, as `subscribe` takes them: all that its API has.
+    nonisolated static var events: [String] { get }
+
     /// Takes the settings, registers methods on `context.server` and figures on `context.figures`. Must not block; what
     /// reads files goes to a worker from `start`.
     init(_ context: DaemonContext, settings: AllSettings) throws
@@ -110,6 +113,7 @@ package import Wire
     /// A client of another daemon's socket that shows in `status`. Call `start` on it when its callbacks are set.
     package func peer(_ daemon: String) -> Peer {
         let peer = Peer(daemon: daemon, path: places.socket(of: daemon))
+        peer.onRefusal = { [log] in log.write(.error, "\(daemon) does not stream what is followed: \($0)") }
         peers.append(peer)
         return peer
     }

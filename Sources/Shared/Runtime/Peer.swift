@@ -16,6 +16,9 @@ package import Wire
     /// Called when events were lost: by a gap of the connection (nil) or by the peer's own count. What was built from
     /// events must then be asked for anew.
     package var onGap: @Loop (Int64?) -> Void = { _ in }
+    /// Called when the peer refuses what `follow` asked for: no event comes, though it answers. It is asked again at the next
+    /// connection, or by another `follow`.
+    package var onRefusal: @Loop (RPCError) -> Void = { _ in }
     /// Whether the peer answers, as far as is known.
     package private(set) var answers = false
     /// Since when that is so.
@@ -141,8 +144,22 @@ package import Wire
 
     private func subscribe() {
         guard case .some(let events) = followed else { return }
+        let connection = channel
         call(Common.Subscribe.self, .init(events: events), deadline: .seconds(5)) { [weak self] result in
-            if case .success = result { self?.onGap(nil) }
+            switch result {
+            case .success: self?.onGap(nil)
+            case .failure(let error) where error.isSilence: self?.subscribeLater(on: connection)
+            case .failure(let error): self?.onRefusal(error)
+            }
+        }
+    }
+
+    /// Asks again while the connection stands: a new one asks by itself. An answer to the first request, should it still
+    /// come, is not waited for any more, and what was missed by then must be told.
+    private func subscribeLater(on connection: (any Channel)?) {
+        Loop.after(Peer.probeInterval) { [weak self] in
+            guard let self, !isStopped, let connection, channel === connection else { return }
+            subscribe()
         }
     }
 

@@ -49,6 +49,7 @@ package import Wire
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var perUser: [UInt32: Int] = [:]
     private var listener: (any Channel)?
+    private var events: [String] = []
     private var sequence: Int64 = 0
     private(set) var counts = Counts()
     private var unfinishedBytes = 0
@@ -162,10 +163,15 @@ package import Wire
 
     // MARK: Events
 
-    /// Registers `subscribe`, which alone needs the connection itself.
-    func onSubscribe() {
+    /// Registers `subscribe` to `events`, which alone needs the connection itself. A name that is none of them would be
+    /// waited for in vain, so it is refused.
+    func onSubscribe(to events: [String]) {
+        self.events = events
         register(Common.Subscribe.self, []) { [unowned self] request, _, connection throws(RPCError) in
             let params: Common.Subscribe.Params = try Self.params(request)
+            if let stranger = params.events?.first(where: { !events.contains($0) }) {
+                throw .unknownEvent(stranger, known: events)
+            }
             connection.subscribe(to: params.events)
             return .reply(ServerMessage.reply(to: request.id, Common.Subscribe.Reply(next: nextSequence)))
         }
@@ -174,6 +180,7 @@ package import Wire
     /// Sends an event to whoever subscribed to it. A reader that is too slow loses it, and is told how many it lost; so are all
     /// of them of an event that fits no frame.
     package func publish(_ name: String, _ data: some WireObject, atMs: Int64) {
+        assert(events.contains(name), "the event \(name) is missing in the program's list: nobody can ask for it")
         sequence += 1
         guard connections.values.contains(where: { $0.wants(name) }) else { return }
         let members = (try? JSONReader.read(JSONWriter.bytes(of: data))) ?? .object([:])

@@ -65,7 +65,7 @@ package enum Common {
         package static let access = Access.read
 
         package struct Params: WireObject {
-            /// Only these events; all where nil.
+            /// Only these events; all where nil. A name that the daemon does not have is refused as `unknownEvent`.
             package var events: [String]?
 
             package init(events: [String]? = nil) { self.events = events }

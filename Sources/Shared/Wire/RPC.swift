@@ -150,6 +150,22 @@ extension RPCError {
             remedy: "`mainstay status` lists the services; their files are /etc/mainstay/services/NAME.yaml")
     }
 
+    /// `subscribe` to an event that this daemon does not have. `known` are those that it has.
+    package static func unknownEvent(_ event: String, known: [String]) -> RPCError {
+        RPCError(
+            code: -32006, name: "unknownEvent", message: "there is no event \"\(event.prefix(80))\" here",
+            remedy: "Known are \(known.joined(separator: ", "))", details: ["known": .array(known.map(JSON.string))])
+    }
+
+    /// The events that the daemon has, where this is its `unknownEvent`.
+    package var knownEvents: [String]? {
+        guard name == "unknownEvent" else { return nil }
+        return details["known"].flatMap { try? [String](wire: $0) }
+    }
+
+    /// Whether nobody answered, as against a refusal.
+    package var isSilence: Bool { code == RPCError.peerSilent("", "").code }
+
     /// The daemon called is not there or does not answer. Never sent over a socket: the caller's own side makes it.
     package static func peerSilent(_ daemon: String, _ why: String) -> RPCError {
         RPCError(

@@ -15,6 +15,8 @@ import Wire
 /// `store` (what outlives us). None is waited for: each answer is an event, and so is each missed deadline.
 @Loop package final class WatchdogDaemon: DaemonProgram {
     package nonisolated static let name = "watchdogd"
+    /// What it publishes, all of its API.
+    package nonisolated static let events = WatchdogEvent.names
 
     let context: DaemonContext
     var core: WatchdogCore
