@@ -245,6 +245,23 @@ import Wire
         #expect(try JSONObject(wire: try JSONReader.read(json.output))["error"] != nil)
     }
 
+    @Test("incidents asks page after page until it has as many as were asked for")
+    func incidentPages() async throws {
+        let four = try await Four()
+        await set(four.watchdogd) { $0.incidents = 5 }
+        let all = try await four.run("incidents", "--limit", "1000")
+        #expect(all.status == 0, "\(all)")
+        #expect(all.lines.filter { $0.contains("20251125T080000-gateway") }.count == 5)
+        #expect(!all.output.contains("older"))
+        let asked = await get(four.watchdogd) { $0.asked }
+        #expect(asked.map(\.cursor) == [nil, "2", "3", "4", "5"])
+        #expect(asked.map(\.limit) == [1000, 999, 998, 997, 996])
+        let three = try await four.run("incidents", "--limit", "3", "--json")
+        let reply = try IncidentsReply(wire: try JSONReader.read(three.output))
+        #expect(reply.incidents.count == 3)
+        #expect(reply.next == "4")
+    }
+
     @Test("query puts pages together, draws, lists points; no series is 1, a bad selector 2")
     func query() async throws {
         let four = try await Four()

@@ -167,6 +167,9 @@ import Wire
     nonisolated static let events = WatchdogEvent.names
     var incident: String?
     var restartsLeft = 5.0
+    /// How many records `incidents` has.
+    var incidents = 1
+    private(set) var asked: [ListParams] = []
     private(set) var holds: [HoldParams] = []
 
     private var summary: WatchdogAPI.ServiceSummary {
@@ -199,8 +202,12 @@ import Wire
                 probes: [ProbeNote(atMs: 1_764_057_600_000, verdict: .good, tookMs: 4, detail: "200")],
                 backoffLevel: 0)
         }
-        server.on(Incidents.self) { [record] params, _ in
-            IncidentsReply(incidents: params.service.map { $0 == "gateway" } ?? true ? [record] : [])
+        // One a page, however many are asked for.
+        server.on(Incidents.self) { [unowned self] params, _ in
+            asked.append(params)
+            guard params.service.map({ $0 == "gateway" }) ?? true else { return IncidentsReply(incidents: []) }
+            let place = params.cursor.flatMap { Int($0) } ?? 1
+            return IncidentsReply(incidents: [record], next: place < incidents ? "\(place + 1)" : nil)
         }
         server.on(Incident.self) { [record] params, _ throws(RPCError) in
             guard params.id == record.id else { throw WatchdogErrors.unknownIncident(params.id) }

@@ -56,6 +56,50 @@ import Wire
         try FileManager.default.removeItem(atPath: folder)
     }
 
+    @Test func `a page of large incidents ends where a reply is full, and the next page goes on there`() throws {
+        var records = try records(incidents: 1000)
+        for number in 0..<200 {
+            var record = Self.record("i-\(1000 + number)", at: Int64(number))
+            record.evidence = EvidenceNote(
+                path: nil, bytes: 1, tookMs: 1, complete: true, facts: ["stack": String(repeating: "\n", count: 6000)])
+            try records.keep(record)
+        }
+        var found: [String] = []
+        var cursor: String?
+        var pages = 0
+        repeat {
+            let page = try #require(records.incidents(of: nil, limit: 1000, after: cursor))
+            let reply = ServerMessage.reply(to: .integer(1), page)
+            guard case .reply = try ServerMessage(try JSONReader.read(reply)) else {
+                Issue.record("a page of \(page.incidents.count) incidents fits no frame")
+                break
+            }
+            found += page.incidents.map(\.id)
+            cursor = page.next
+            pages += 1
+        } while cursor != nil && pages < 200
+        #expect(found == (0..<200).reversed().map { "i-\(1000 + $0)" })
+        #expect((2...50).contains(pages), "\(pages) pages")
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `an incident larger than a page is a page of its own`() throws {
+        var records = try records()
+        for number in 1...3 {
+            var record = Self.record("i-\(number)", at: Int64(number))
+            record.evidence = EvidenceNote(
+                path: nil, bytes: 1, tookMs: 1, complete: true, facts: ["a": String(repeating: "x", count: 600_000)])
+            try records.keep(record)
+        }
+        let first = try #require(records.incidents(of: nil, limit: 10, after: nil))
+        #expect(first.incidents.map(\.id) == ["i-3"])
+        #expect(first.next == "i-3")
+        let last = try #require(records.incidents(of: nil, limit: 10, after: "i-2"))
+        #expect(last.incidents.map(\.id) == ["i-1"])
+        #expect(last.next == nil)
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
     @Test func `an incident is found by its alias, and a later writing replaces it`() throws {
         var records = try records()
         try records.keep(Self.record("i-1", at: 1))

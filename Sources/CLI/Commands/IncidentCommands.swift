@@ -17,9 +17,16 @@ struct IncidentsCommand: DaemonCommand {
     }
 
     func answer(on screen: Screen) async throws -> Outcome {
-        let params = ListParams(service: service.service, limit: limit)
-        let reply = try await conversation(with: .watchdogd)
-            .ask(Incidents.self, params, longest: .seconds(5))
+        let conversation = await conversation(with: .watchdogd)
+        var reply = IncidentsReply(incidents: [])
+        repeat {
+            // A page holds what fits into a reply, which may be less than what was asked for.
+            let params = ListParams(
+                service: service.service, limit: limit - reply.incidents.count, cursor: reply.next)
+            let page = try await conversation.ask(Incidents.self, params, longest: .seconds(5))
+            reply.incidents += page.incidents
+            reply.next = page.next
+        } while reply.next != nil && reply.incidents.count < limit
         if common.json {
             screen.show(reply.json)
         } else if reply.incidents.isEmpty {

@@ -17,6 +17,8 @@ struct Records {
     private var bundlesKept: Int
     /// The newest last.
     private var index: [Entry] = []
+    /// What one reply holds at most, well within a frame of 1 MiB; the rest comes on the next page.
+    private static let pageBytes = 512 << 10
 
     /// What is held in memory of an incident: enough to find it.
     struct Entry: Hashable, Sendable {
@@ -86,16 +88,28 @@ struct Records {
         return Self.read("\(folder)/incidents/\(Self.fileName(entry.id))")
     }
 
-    /// The newest first, from the one after `cursor` on; nil where the cursor is of no record.
+    /// The newest first, from the one after `cursor` on, at most `limit` and as many as fit into a page; nil where the cursor
+    /// is of no record.
     func incidents(of service: String?, limit: Int, after cursor: String?) -> IncidentsReply? {
         var entries = index.reversed().filter { service == nil || $0.service == service }[...]
         if let cursor {
             guard let place = entries.firstIndex(where: { $0.id == cursor }) else { return nil }
             entries = entries[(place + 1)...]
         }
-        let page = entries.prefix(limit)
-        let records: [IncidentRecord] = page.compactMap { Self.read("\(folder)/incidents/\(Self.fileName($0.id))") }
-        return IncidentsReply(incidents: records, next: page.count < entries.count ? page.last?.id : nil)
+        var reply = IncidentsReply(incidents: [])
+        var bytes = 0
+        var last: Entry?
+        for entry in entries.prefix(limit) {
+            if let record: IncidentRecord = Self.read("\(folder)/incidents/\(Self.fileName(entry.id))") {
+                bytes += JSONWriter.bytes(of: record).count
+                // A page holds one at least, however large: the next call would meet it again.
+                guard bytes <= Self.pageBytes || reply.incidents.isEmpty else { break }
+                reply.incidents.append(record)
+            }
+            last = entry
+        }
+        if last != entries.last { reply.next = last?.id }
+        return reply
     }
 
     // MARK: Evidence
