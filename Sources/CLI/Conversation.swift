@@ -2,8 +2,9 @@ import Runtime
 import Time
 import Wire
 
-/// One command's connection to one daemon. A daemon that gives no sign of life costs one second, whatever was asked and
-/// however long the answer may take: while an answer is waited for, a cheap question beside it tells *slow* from *silent*.
+/// One command's connection to one daemon. A daemon that gives no sign of life for a second is given up, whatever was asked
+/// and however long the answer may take: while an answer is waited for, a cheap question beside it, asked each second, tells
+/// *slow* from *silent*. Its loop answers it while its threads are at work.
 @Loop final class Conversation {
     /// How long a daemon may give no sign of life.
     nonisolated static let patience: Duration = .seconds(1)
@@ -11,6 +12,10 @@ import Wire
     private let daemon: DaemonName
     private let peer: Peer
     private var isConnected = false
+    /// Whether the call under way had a sign of life.
+    private var hasShownLife = false
+    /// The generation of the daemon's table of figures, so that a sign of life does not carry the table each time.
+    private var tableGeneration: Int64 = 0
 
     init(with daemon: DaemonName, _ common: AskOptions) {
         self.daemon = daemon
@@ -50,25 +55,33 @@ import Wire
             isConnected = true
         }
         let begun = HostClock.now().instant
-        var isAlive = false
+        hasShownLife = false
         let answer: Result<JSON, RPCError> = await withCheckedContinuation { continuation in
             let first = FirstAnswer(continuation)
             peer.call(name: name, params, deadline: longest) { first.take($0) }
-            guard longest > Conversation.patience else { return }
-            peer.call(Common.Metrics.self, .init(generation: -1), deadline: Conversation.patience) { sign in
-                // Any answer is a sign of life, a refusal too; only silence settles the call.
-                if case .failure(let error) = sign, error.isSilence {
-                    first.take(.failure(error))
-                } else {
-                    isAlive = true
-                }
-            }
+            if longest > Conversation.patience { askForLife(before: first) }
         }
         switch answer {
         case .success(let json): return json
-        case .failure(let error) where error.isSilence && isAlive && HostClock.now().instant - begun >= longest:
+        case .failure(let error) where error.isSilence && hasShownLife && HostClock.now().instant - begun >= longest:
             throw .deadlineExceeded(method: name, deadlineMs: longest.milliseconds)
         case .failure(let error): throw error
+        }
+    }
+
+    /// Asks for a sign of life, and again a second after each, until there is an answer; silence is one.
+    private func askForLife(before first: FirstAnswer) {
+        peer.call(Common.Metrics.self, .init(generation: tableGeneration), deadline: Conversation.patience) { sign in
+            switch sign {
+            case .failure(let error) where error.isSilence: return first.take(.failure(error))
+            // Any answer is a sign of life, a refusal too.
+            case .failure: break
+            case .success(let figures): self.tableGeneration = figures.generation
+            }
+            self.hasShownLife = true
+            Loop.after(Conversation.patience) {
+                if first.isAwaited { self.askForLife(before: first) }
+            }
         }
     }
 
@@ -77,6 +90,8 @@ import Wire
         private var continuation: CheckedContinuation<Result<JSON, RPCError>, Never>?
 
         init(_ continuation: CheckedContinuation<Result<JSON, RPCError>, Never>) { self.continuation = continuation }
+
+        var isAwaited: Bool { continuation != nil }
 
         func take(_ answer: Result<JSON, RPCError>) {
             continuation?.resume(returning: answer)

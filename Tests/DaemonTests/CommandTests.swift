@@ -4,6 +4,7 @@ import HealthAPI
 import MetricsAPI
 import Runtime
 import Settings
+import Synchronization
 import Testing
 import Time
 import WatchdogAPI
@@ -357,12 +358,37 @@ import Wire
         #expect(requests.map(\.deadlineMs) == [5000, 1000])
     }
 
+    @Test("A daemon that hangs after its first sign of life is given up within seconds, not at the call's deadline")
+    func hangsLater() async throws {
+        let fixture = try DaemonFixture()
+        let signs = Mutex(0)
+        let socket = try ScriptedSocket("watchdogd", in: fixture.places.sockets) { request in
+            guard request.method == "metrics" else { return nil }
+            let count = signs.withLock { count in
+                count += 1
+                return count
+            }
+            guard count <= 2 else { return nil }
+            let figures = Common.Metrics.Reply(generation: 7, atMs: 1, series: nil, values: [])
+            return ServerMessage.reply(to: request.id, figures)
+        }
+        let begun = ContinuousClock.now
+        let run = try await CommandRun.of(
+            ["call", "watchdogd", "incidents", "--deadline", "60s"], sockets: fixture.places.sockets)
+        #expect(run.status == 3, "\(run)")
+        #expect(run.errors.contains("watchdogd does not answer: no answer to metrics in time"))
+        #expect(signs.withLock { $0 } == 3, "asked again after each sign")
+        #expect(ContinuousClock.now - begun < .seconds(30))
+        _ = consume socket
+    }
+
     @Test("A daemon that is slow and alive is waited for")
     func slow() async throws {
         let four = try await Four()
+        await set(four.healthd) { $0.delay = Conversation.longerThanTwoSigns }
+        let slow = try await four.run("call", "healthd", "health", #"{"service":"gateway"}"#)
+        #expect(slow.status == 0, "\(slow)")
         await set(four.healthd) { $0.delay = Conversation.longerThanPatience }
-        let run = try await four.run("call", "healthd", "health", #"{"service":"gateway"}"#)
-        #expect(run.status == 0, "\(run)")
         let late = try await four.run(
             "call", "healthd", "health", #"{"service":"gateway"}"#, "--deadline", "1100ms")
         #expect(late.status == 2)
@@ -371,6 +397,7 @@ import Wire
 
     private enum Conversation {
         static let longerThanPatience: Duration = .milliseconds(1300)
+        static let longerThanTwoSigns: Duration = .milliseconds(2300)
     }
 
     @Test("config get shows the keys; with KEY the bare value; a value that may not be seen is 1")
