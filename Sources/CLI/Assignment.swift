@@ -36,7 +36,11 @@ struct Assignment: ExpressibleByArgument, Hashable, Sendable {
         case .file(let path):
             let file = open(path, O_RDONLY | O_CLOEXEC)
             guard file >= 0 else {
-                throw ValidationError("\(path): \(String(cString: strerror(errno)))")
+                throw ValidationError(
+                    """
+                    \(path): \(String(cString: strerror(errno))). KEY=@FILE takes the content of a file; a value that begins \
+                    with @ itself is given on standard input: \(key)=-
+                    """)
             }
             defer { close(file) }
             return ConfigValue(try Self.content(of: file, called: path))

@@ -26,7 +26,9 @@ import Runtime
                 ]),
             CommandGroup(
                 name: "What is to be done:",
-                subcommands: [HoldCommand.self, ReleaseCommand.self, ResetCommand.self, ConfigCommand.self]),
+                subcommands: [
+                    HoldCommand.self, ReleaseCommand.self, ResetCommand.self, RestartCommand.self, ConfigCommand.self,
+                ]),
             CommandGroup(name: "For scripts and settings:", subcommands: [CallCommand.self, CheckCommand.self]),
         ])
 }

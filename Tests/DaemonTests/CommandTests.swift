@@ -346,6 +346,21 @@ import Wire
         #expect(try await four.run("reset", "gateway").output == "gateway: budget refilled (watching)\n")
     }
 
+    @Test("restart orders the mild restart, with --force the hard one, and names the incident that tells the rest")
+    func restart() async throws {
+        let four = try await Four()
+        let mild = try await four.run("restart", "gateway", "--reason", "a new certificate")
+        #expect(mild.status == 0, "\(mild)")
+        #expect(
+            mild.output == "gateway: restart under way (terminating, incident 20251125T080000-gateway)\n")
+        let hard = try await four.run("restart", "gateway", "--force")
+        #expect(hard.output.contains("(killing, incident"))
+        #expect(
+            await get(four.watchdogd) { $0.restarts } == [
+                "TERM gateway: a new certificate", "KILL gateway: asked for by an operator",
+            ])
+    }
+
     @Test("An order to a daemon that hangs ends after the one second that it has for a sign of life")
     func orderToMute() async throws {
         let fixture = try DaemonFixture()
@@ -416,6 +431,24 @@ import Wire
         #expect(try await four.run("config", "get", "gateway", "PROT").status == 2)
     }
 
+    @Test("config show tells what a version was and held, page after page; what may not be seen stays hidden")
+    func configShow() async throws {
+        let four = try await Four()
+        let shown = try await four.run("config", "show", "gateway", "11")
+        #expect(shown.status == 0, "\(shown)")
+        for line in [
+            "version  11", "origin   rollback to v9", "by       uid 0", "reason   a new port", "changed  PORT",
+            "PORT   3000", "TOKEN  (hidden) c3",
+        ] {
+            #expect(shown.lines.contains(line), "\(line): \(shown.output)")
+        }
+        let current = try await four.run("config", "show", "gateway")
+        #expect(current.lines.contains("version  12"), "\(current)")
+        #expect(try await four.run("config", "show", "gateway", "99").status == 2)
+        let json = try await four.run("config", "show", "gateway", "11", "--json")
+        #expect(try Config.Entries(wire: try JSONReader.read(json.output)).entries.count == 3)
+    }
+
     @Test("config set takes values from the command line, a file and standard input, and compares and swaps")
     func configSet() async throws {
         let four = try await Four()
@@ -439,6 +472,9 @@ import Wire
                 ["config", "set", "gateway"] + wrong, sockets: four.fixture.places.sockets)
             #expect(misused.status == 64, "\(wrong): \(misused)")
         }
+        let missing = try await four.run("config", "set", "gateway", "A=@handle")
+        #expect(missing.errors.contains("handle: No such file or directory"), "\(missing)")
+        #expect(missing.errors.contains("on standard input: A=-"))
         #expect(await get(four.configd) { $0.sets }.count == 1)
     }
 
@@ -491,11 +527,11 @@ import Wire
     func completions(shell: String) async throws {
         let run = try await CommandRun.of(["--generate-completion-script", shell], sockets: "/nowhere")
         #expect(run.status == 0)
-        for command in [
-            "status", "health", "alerts", "incidents", "hold", "release", "reset", "rollback", "query", "watch",
-        ] {
-            #expect(run.output.contains(command), "\(command)")
-        }
+        let commands = [
+            "status", "health", "alerts", "incidents", "hold", "release", "reset", "restart", "show", "rollback",
+            "query", "watch",
+        ]
+        for command in commands { #expect(run.output.contains(command), "\(command)") }
         guard shell == "bash" else { return }
         let syntax = try await CommandRun.of(
             URL(filePath: "/bin/bash"), ["-n", "/dev/stdin"], sockets: "/nowhere", input: run.output)

@@ -55,6 +55,19 @@ import Wire
                 service: params.target.service, file: "/etc/gateway/.env", version: version, entries: chosen,
                 hidden: false)
         }
+        // Version 11 comes in two pages.
+        context.server.on(Config.Show.self) { [unowned self] params, _ throws(RPCError) in
+            guard params.version == 11 else { throw ConfigErrors.unknownVersion(params.version, newest: 12) }
+            var shown = version
+            shown.version = 11
+            shown.origin = .rollback
+            shown.restored = 9
+            let isFirst = params.cursor == nil
+            return Config.Entries(
+                service: params.target.service, file: "/etc/gateway/.env", version: shown,
+                entries: isFirst ? Array(entries.prefix(1)) : Array(entries.dropFirst()), hidden: true,
+                next: isFirst ? 1 : nil)
+        }
         context.server.on(Config.Set.self) { [unowned self] params, _ throws(RPCError) in
             if let expected = params.ifVersion, expected != 12 {
                 throw ConfigErrors.versionConflict(expected: expected, found: 12)
@@ -171,6 +184,7 @@ import Wire
     var incidents = 1
     private(set) var asked: [ListParams] = []
     private(set) var holds: [HoldParams] = []
+    private(set) var restarts: [String] = []
 
     private var summary: WatchdogAPI.ServiceSummary {
         WatchdogAPI.ServiceSummary(
@@ -216,6 +230,14 @@ import Wire
         server.on(Hold.self) { [unowned self] params, _ in
             holds.append(params)
             return OperatorReply(service: params.service, condition: .held)
+        }
+        server.on(RestartProcess.self) { [unowned self] params, _ in
+            restarts.append("TERM \(params.service): \(params.reason)")
+            return OperatorReply(service: params.service, condition: .terminating, incident: record.id)
+        }
+        server.on(ForceRestart.self) { [unowned self] params, _ in
+            restarts.append("KILL \(params.service): \(params.reason)")
+            return OperatorReply(service: params.service, condition: .killing, incident: record.id)
         }
         server.on(Release.self) { params, _ throws(RPCError) in throw WatchdogErrors.notHeld(params.service) }
         server.on(Reset.self) { params, _ in OperatorReply(service: params.service, condition: .watching) }

@@ -7,7 +7,7 @@ import Wire
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "A service's configuration: read, change, look back, go back.",
-        subcommands: [Get.self, Set.self, History.self, Rollback.self])
+        subcommands: [Get.self, Set.self, History.self, Show.self, Rollback.self])
 
     /// Which file a command is about.
     struct Target: ParsableArguments {
@@ -39,16 +39,8 @@ struct ConfigCommand: AsyncParsableCommand {
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
-            let params = Config.Get.Params(target: target.target, keys: key.map { [$0] })
-            var reply = try await conversation(with: .configd).ask(Config.Get.self, params, longest: longestLook)
-            while let next = reply.next {
-                // Further pages are of the same version, whatever has been changed meanwhile.
-                let params = Config.Show.Params(
-                    target: target.target, version: reply.version.version, cursor: next)
-                let page = try await conversation(with: .configd).ask(Config.Show.self, params, longest: longestLook)
-                reply.entries += page.entries
-                reply.next = page.next
-            }
+            let reply = try await conversation(with: .configd)
+                .entries(of: target.target, version: nil, keys: key.map { [$0] })
             if common.json {
                 screen.show(reply.json)
             } else if key == nil {
@@ -135,12 +127,39 @@ struct ConfigCommand: AsyncParsableCommand {
             }
             var table = Table(">VERSION", "AT", "ORIGIN", ">BYTES", "BY", "KEYS", "REASON")
             for version in reply.versions {
-                let origin = version.restored.map { "\(version.origin.rawValue) to v\($0)" } ?? version.origin.rawValue
                 table.add(
-                    "\(version.version)", Cell(Words.time(ms: version.atMs)), Cell(origin), "\(version.sizeBytes)",
-                    version.authorUID.map { "uid \($0)" } ?? .none, Cell(version.keysPhrase), Cell(version.reason))
+                    "\(version.version)", Cell(Words.time(ms: version.atMs)), Cell(version.originPhrase),
+                    "\(version.sizeBytes)", version.authorUID.map { "uid \($0)" } ?? .none, Cell(version.keysPhrase),
+                    Cell(version.reason))
             }
             screen.show(table.lines(on: screen))
+            return .good
+        }
+    }
+
+    /// `config show SERVICE [VERSION]`
+    struct Show: DaemonCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What a version was and held; the one in force where none is named.",
+            discussion: """
+                Values of a file that is not world-readable need the group mainstay-admin; others see the names, and sums by which
+                equal values look equal.
+                """)
+
+        @OptionGroup var target: Target
+        @Argument(help: "The version, as `config history` numbers it.")
+        var version: Int64?
+        @OptionGroup var common: AskOptions
+
+        func answer(on screen: Screen) async throws -> Outcome {
+            let reply = try await conversation(with: .configd).entries(of: target.target, version: version)
+            if common.json {
+                screen.show(reply.json)
+            } else {
+                screen.show(reply.particulars.lines(on: screen))
+                screen.show("")
+                screen.show(reply.table.lines(on: screen))
+            }
             return .good
         }
     }
@@ -172,6 +191,30 @@ struct ConfigCommand: AsyncParsableCommand {
     }
 }
 
+extension Conversation {
+    /// The keys of a file as it stands, or of one of its versions: all pages.
+    fileprivate func entries(
+        of file: ConfigFile, version: Int64?, keys: [String]? = nil
+    ) async throws(RPCError) -> Config.Entries {
+        var reply: Config.Entries
+        if let version {
+            let params = Config.Show.Params(target: file, version: version)
+            reply = try await ask(Config.Show.self, params, longest: ConfigCommand.longestLook)
+        } else {
+            let params = Config.Get.Params(target: file, keys: keys)
+            reply = try await ask(Config.Get.self, params, longest: ConfigCommand.longestLook)
+        }
+        while let next = reply.next {
+            // Further pages are of the same version, whatever has been changed meanwhile.
+            let params = Config.Show.Params(target: file, version: reply.version.version, cursor: next)
+            let page = try await ask(Config.Show.self, params, longest: ConfigCommand.longestLook)
+            reply.entries += page.entries
+            reply.next = page.next
+        }
+        return reply
+    }
+}
+
 extension Config.Entries {
     /// Why a value is not shown.
     fileprivate var whyHidden: String {
@@ -182,6 +225,25 @@ extension Config.Entries {
     }
 
     fileprivate func lines(on screen: Screen) -> [String] {
+        let head = "\(file)  v\(version.version)  \(Words.time(ms: version.atMs))".printable
+        return [screen.paint(head, .dim)] + table.lines(on: screen)
+    }
+
+    /// What the version is, beside what it holds.
+    fileprivate var particulars: Particulars {
+        var lines = Particulars()
+        lines.add("file", Cell(file))
+        lines.add("version", Cell("\(version.version)"))
+        lines.add("at", Cell(Words.time(ms: version.atMs)))
+        lines.add("origin", Cell(version.originPhrase))
+        lines.add("by", version.authorUID.map { Cell("uid \($0)") })
+        lines.add("reason", version.reason.isEmpty ? nil : Cell(version.reason))
+        lines.add("size", Cell(Words.bytes(version.sizeBytes)))
+        lines.add("changed", Cell(version.keysPhrase))
+        return lines
+    }
+
+    fileprivate var table: Table {
         var table = Table("KEY", "VALUE")
         for entry in entries {
             let value: Cell =
@@ -195,8 +257,7 @@ extension Config.Entries {
                 }
             table.add(Cell(entry.key), value)
         }
-        let head = "\(file)  v\(version.version)  \(Words.time(ms: version.atMs))".printable
-        return [screen.paint(head, .dim)] + table.lines(on: screen)
+        return table
     }
 }
 
@@ -211,6 +272,10 @@ extension Config.Outcome {
 }
 
 extension ConfigVersion {
+    fileprivate var originPhrase: String {
+        restored.map { "\(origin.rawValue) to v\($0)" } ?? origin.rawValue
+    }
+
     /// The keys that changed, the first few by name.
     fileprivate var keysPhrase: String {
         guard origin != .baseline else { return "-" }

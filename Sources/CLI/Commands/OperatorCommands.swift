@@ -59,6 +59,37 @@ struct ResetCommand: DaemonCommand {
     }
 }
 
+/// `mainstay restart SERVICE`: an operator's own restart, with the care that watchdogd takes of its own.
+struct RestartCommand: DaemonCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart", abstract: "Restart a service, and prove that it serves again.",
+        discussion: """
+            TERM, KILL where the process does not end in time, a start, and good answers in a row; no restart of the budget is
+            spent. Ends when the order is taken: `mainstay incident ID` tells what came of it. A service that is held, is being
+            restarted or does not run is refused.
+            """)
+
+    @OptionGroup var service: ServiceArgument
+    @Flag(help: "KILL at once; evidence is kept first.")
+    var force = false
+    @Option(name: .shortAndLong, help: "Kept with the incident.")
+    var reason = "asked for by an operator"
+    @OptionGroup var common: AskOptions
+
+    func answer(on screen: Screen) async throws -> Outcome {
+        let params = RestartProcessParams(service: service.service, reason: reason)
+        let conversation = await conversation(with: .watchdogd)
+        let reply: OperatorReply
+        if force {
+            reply = try await conversation.ask(ForceRestart.self, params, longest: .seconds(5))
+        } else {
+            reply = try await conversation.ask(RestartProcess.self, params, longest: .seconds(5))
+        }
+        reply.show(on: screen, common, saying: "restart under way")
+        return .good
+    }
+}
+
 extension OperatorReply {
     fileprivate func show(on screen: Screen, _ common: AskOptions, saying what: String) {
         guard !common.json else { return screen.show(json) }
