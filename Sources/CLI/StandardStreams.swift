@@ -10,9 +10,11 @@ enum StandardError {
         write(text)
     }
 
-    /// The same for several daemons of which the rest was shown: one line for all that are silent.
+    /// The same for several daemons of which the rest was shown: what several say is said once, and all that are silent stand
+    /// on one line.
     static func tell(_ failures: [(DaemonName, RPCError)]) {
-        for (_, error) in failures where !error.isSilence { tell(error) }
+        var told: Set<RPCError> = []
+        for (_, error) in failures where !error.isSilence && told.insert(error).inserted { tell(error) }
         let silent = failures.filter(\.1.isSilence).map(\.0.rawValue)
         guard !silent.isEmpty else { return }
         write(

@@ -288,6 +288,20 @@ private struct RawSocket: ~Copyable {
 
     @Loop private func stop(_ peer: Peer) { peer.stop() }
 
+    @Test func whoIsRefusedIsToldWhichGroupToJoin() {
+        let groups = AccessGroups(read: "lookers", act: "doers")
+        let read = RPCError.accessDenied(method: "status", needs: .read, uid: 1000, groups: groups)
+        #expect(read.message == "status is for the group lookers; the caller is uid 1000")
+        #expect(read.remedy == "As root: usermod -aG lookers USER, then log in again")
+        let act = RPCError.accessDenied(method: "hold", needs: .act, uid: 1000, groups: groups)
+        #expect(act.message == "hold is for root or the group doers; the caller is uid 1000")
+        #expect(act.remedy == "Call as root, or as root: usermod -aG doers USER, then log in again")
+        var settings = MainstaySettings()
+        settings.access.readGroup = "lookers"
+        settings.access.actGroup = "doers"
+        #expect(Principals.ofHost(settings).groups == groups)
+    }
+
     @Test func aPeerThatAsksMuchAndReadsNothingHoldsUpNobodyAndLosesNothing() async throws {
         let fixture = try DaemonFixture()
         let echo = try await fixture.start(Echo.self)

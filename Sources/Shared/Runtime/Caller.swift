@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 package import Settings
-import Wire
+package import Wire
 
 /// Who is at the other end of a connection, by what the kernel says of the socket (SO_PEERCRED, SO_PEERGROUPS).
 package struct Caller: Hashable, Sendable {
@@ -49,11 +49,16 @@ package struct Principals: Hashable, Sendable {
     package var readers: UInt32?
     /// The uid of each daemon that runs as its own user.
     package var daemons: [String: UInt32]
+    /// The names of the groups, for whoever is refused.
+    package var groups: AccessGroups
 
-    package init(actors: UInt32?, readers: UInt32?, daemons: [String: UInt32]) {
+    package init(
+        actors: UInt32?, readers: UInt32?, daemons: [String: UInt32], groups: AccessGroups = AccessGroups()
+    ) {
         self.actors = actors
         self.readers = readers
         self.daemons = daemons
+        self.groups = groups
     }
 
     /// What this host's account files say of the groups and users that the settings name. May block.
@@ -65,7 +70,8 @@ package struct Principals: Hashable, Sendable {
         return Principals(
             actors: getgrnam(settings.access.actGroup)?.pointee.gr_gid,
             readers: getgrnam(settings.access.readGroup)?.pointee.gr_gid,
-            daemons: users.compactMapValues { getpwnam($0)?.pointee.pw_uid })
+            daemons: users.compactMapValues { getpwnam($0)?.pointee.pw_uid },
+            groups: AccessGroups(read: settings.access.readGroup, act: settings.access.actGroup))
     }
 
     /// Whether `caller` may call a method of this class. `owner` is the uid of the service that the call is about, where

@@ -149,7 +149,8 @@ package import Wire
         guard principals.allow(connection.caller, route.access, owner: owner) else {
             return refuse(
                 request.id,
-                .accessDenied(method: request.method, needs: route.access, uid: connection.caller.uid))
+                .accessDenied(
+                    method: request.method, needs: route.access, uid: connection.caller.uid, groups: principals.groups))
         }
         do { return try route.answer(request, connection.caller, connection) } catch {
             return refuse(request.id, error)

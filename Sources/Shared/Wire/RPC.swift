@@ -23,6 +23,21 @@ package enum Access: Hashable, Sendable {
     }
 }
 
+/// The groups whose members may call, by the names that this host's settings give them.
+package struct AccessGroups: Hashable, Sendable {
+    /// Whose members may read.
+    package var read = "mainstay"
+    /// Whose members may act.
+    package var act = "mainstay-admin"
+
+    package init() {}
+
+    package init(read: String, act: String) {
+        self.read = read
+        self.act = act
+    }
+}
+
 /// The contract of one method: its name, who may call it, what goes in and what comes back.
 package protocol RPCMethod {
     associatedtype Params: WireObject
@@ -116,19 +131,25 @@ extension RPCError {
     }
 
     /// The caller is not of the method's class.
-    package static func accessDenied(method: String, needs access: Access, uid: UInt32) -> RPCError {
-        let who =
+    package static func accessDenied(
+        method: String, needs access: Access, uid: UInt32, groups: AccessGroups = AccessGroups()
+    ) -> RPCError {
+        let (who, remedy): (String, String) =
             switch access {
-            case .open: "anyone"
-            case .read: "the group mainstay"
-            case .act: "root or the group mainstay-admin"
-            case .peer(let names): "the daemons \(names.sorted().joined(separator: ", "))"
-            case .own: "the guarded service itself"
+            case .open: ("anyone", "")
+            case .read: ("the group \(groups.read)", "As root: \(joining(groups.read))")
+            case .act: ("root or the group \(groups.act)", "Call as root, or as root: \(joining(groups.act))")
+            case .peer(let names):
+                ("the daemons \(names.sorted().joined(separator: ", "))", "Nobody else needs to call it; root may")
+            case .own: ("the guarded service itself", "Call as the user of its unit, or as root")
             }
         return RPCError(
             code: -32001, name: "accessDenied", message: "\(method) is for \(who); the caller is uid \(uid)",
-            remedy: "Call as a member of that group")
+            remedy: remedy)
     }
+
+    /// A group counts from the next login on: a session keeps those that it began with.
+    private static func joining(_ group: String) -> String { "usermod -aG \(group) USER, then log in again" }
 
     /// The reply did not come within the caller's `deadlineMs`.
     package static func deadlineExceeded(method: String, deadlineMs: Int64) -> RPCError {
