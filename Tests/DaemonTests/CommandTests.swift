@@ -485,6 +485,11 @@ import Wire
         let history = try await four.run("config", "history", "gateway")
         #expect(history.status == 0)
         for word in ["12", "set", "uid 0", "PORT", "a new port"] { #expect(history.line(1).contains(word)) }
+        #expect(history.lines.filter { $0.contains("a new port") }.count == 3, "page after page: \(history)")
+        #expect(!history.output.contains("older"))
+        let two = try await four.run("config", "history", "gateway", "--limit", "2")
+        #expect(two.lines.filter { $0.contains("a new port") }.count == 2)
+        #expect(two.output.contains("and older ones: --limit"))
         let rollback = try await four.run("config", "rollback", "gateway", "11")
         #expect(rollback.output == "gateway: PORT; v13 is in force, before it v12\n")
         #expect(await get(four.configd) { $0.rollbacks }.map(\.version) == [11])

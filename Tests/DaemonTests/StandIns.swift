@@ -77,9 +77,13 @@ import Wire
                 service: params.target.service, file: "/etc/gateway/.env", version: 13, previous: 12,
                 keys: params.values.keys.sorted(), dryRun: params.dryRun)
         }
+        // One a page, down to version 10.
         context.server.on(Config.History.self) { [unowned self] params, _ in
-            Config.History.Reply(
-                service: params.target.service, file: "/etc/gateway/.env", versions: [version], next: nil)
+            var shown = version
+            shown.version = (params.cursor ?? 13) - 1
+            return Config.History.Reply(
+                service: params.target.service, file: "/etc/gateway/.env", versions: [shown],
+                next: shown.version > 10 ? shown.version : nil)
         }
         context.server.on(Config.Rollback.self) { [unowned self] params, _ in
             rollbacks.append(params)

@@ -119,8 +119,16 @@ struct ConfigCommand: AsyncParsableCommand {
         }
 
         func answer(on screen: Screen) async throws -> Outcome {
-            let params = Config.History.Params(target: target.target, limit: limit)
-            let reply = try await conversation(with: .configd).ask(Config.History.self, params, longest: longestLook)
+            let conversation = await conversation(with: .configd)
+            var params = Config.History.Params(target: target.target, limit: limit)
+            var reply = try await conversation.ask(Config.History.self, params, longest: longestLook)
+            // A page holds what fits into a reply, which may be less than what was asked for.
+            while let next = reply.next, reply.versions.count < limit {
+                params = .init(target: target.target, limit: limit - Int64(reply.versions.count), cursor: next)
+                let page = try await conversation.ask(Config.History.self, params, longest: longestLook)
+                reply.versions += page.versions
+                reply.next = page.next
+            }
             guard !common.json else {
                 screen.show(reply.json)
                 return .good
@@ -133,6 +141,7 @@ struct ConfigCommand: AsyncParsableCommand {
                     Cell(version.reason))
             }
             screen.show(table.lines(on: screen))
+            if reply.next != nil { screen.show(screen.paint("and older ones: --limit", .dim)) }
             return .good
         }
     }
