@@ -311,6 +311,49 @@ struct MetricsDaemonTests {
         daemon.reload(.success(settings))
     }
 
+    @Test("It is ready, measures and answers while its store cannot be opened, and then goes on where the store ended")
+    func unreadableStore() async throws {
+        let fixture = try fixture()
+        var daemon = try await fixture.start(Metricsd.self)
+        var client = try await TestClient("metricsd", fixture.places)
+        #expect(await client.eventually { ((try? await points(client, "node_load1"))?.first?.points.count ?? 0) >= 5 })
+        let shown = try #require(try await points(client, "node_load1").first).points
+        await client.close()
+        await DaemonFixture.stop(daemon)
+        // A folder in the file's place: not even root can open that as a database.
+        let path = "\(fixture.places.state)/metricsd/metrics.db"
+        try FileManager.default.moveItem(atPath: path, toPath: "\(path).kept")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        let told = Mutex<[String]>([])
+        daemon = try await fixture.start(
+            Metricsd.self, log: Log { entry in told.withLock { $0.append(entry.message) } })
+        client = try await TestClient("metricsd", fixture.places)
+        #expect(
+            await client.eventually { ((try? await points(client, "node_load1"))?.first?.points.count ?? 0) >= 25 })
+        let reply = try await client.call(QueryRange.self, .init(selector: "node_load1"))
+        #expect(reply.uncommitted)
+        let status = try await client.call(Common.Status<MetricsStatus>.self, NoFields())
+        #expect(status.own.store == .failing)
+        #expect(try #require(status.own.storeReason).contains("metrics.db"))
+        #expect(told.withLock { $0.filter { $0.hasPrefix("cannot use the store") }.count } == 1)
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.moveItem(atPath: "\(path).kept", toPath: path)
+        #expect(
+            await client.eventually {
+                (try? await client.call(Common.Status<MetricsStatus>.self, NoFields()))?.own.store == .working
+            })
+        let later = try await client.call(QueryRange.self, .init(selector: "node_load1"))
+        #expect(!later.uncommitted)
+        let whole = try #require(later.series.first).points
+        #expect(whole.starts(with: shown))
+        let meanwhile = try #require(reply.series.first).points
+        let first = try #require(meanwhile.first)
+        let place = try #require(whole.firstIndex(of: first))
+        #expect(whole[place...].starts(with: meanwhile))
+        await client.close()
+        await DaemonFixture.stop(daemon)
+    }
+
     @Test("A store that is no database is set aside, and metricsd begins a new one")
     func damagedStore() async throws {
         let fixture = try fixture()

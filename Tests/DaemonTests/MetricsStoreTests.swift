@@ -10,14 +10,14 @@ import Time
 /// A head that seals every ten rounds, with its store on a real disk.
 private final class StoredHead {
     let folder: String
-    let store: BlockStore
+    var file: StoreFile
     var head: Head
     private(set) var group: Int
     private static let series = [Labels("a"), Labels("b", [Label("x", "1")])]
 
     init() throws {
         folder = "/tmp/mainstay-store-\(UUID().uuidString.prefix(8))"
-        store = try BlockStore.open(folder: folder, now: WallTime(milliseconds: 0))
+        file = StoreFile(folder: folder)
         (head, group) = Self.empty()
         _ = head.define(group: group, series: Self.series)
     }
@@ -36,14 +36,14 @@ private final class StoredHead {
         for round in rounds {
             head.append(group: group, time: Int64(round) * 1000, values: [Double(round), Double(round) / 8])
             guard round % 3 == 0, let batch = head.takeBatch() else { continue }
-            try store.commit(batch)
+            try file.store().commit(batch)
             head.committed(batch)
         }
     }
 
     /// What the next life begins with.
     func restored() throws -> Head {
-        let content = try store.content()
+        let content = try file.content(now: WallTime(milliseconds: 0))
         var (head, _) = Self.empty()
         head.restore(series: content.series, lastBlock: content.lastBlock)
         #expect(head.restore(records: content.records) == 0)
@@ -53,7 +53,7 @@ private final class StoredHead {
     func answer(_ head: Head, selector: String = "a", limit: Int? = nil, cursor: String? = nil) throws
         -> BlockReader.Answer
     {
-        let reader = try BlockReader(path: BlockStore.path(in: folder))
+        let reader = try BlockReader(path: StoreFile.path(in: folder))
         let plan = try RangePlan(
             QueryRange.Params(
                 selector: selector, fromMs: cursor == nil ? 0 : nil, toMs: cursor == nil ? 1_000_000 : nil,
@@ -81,7 +81,7 @@ struct MetricsStoreTests {
         #expect(try stored.times(stored.head) == Array(1...96))
         let again = try stored.restored()
         #expect(try stored.times(again) == Array(1...96))
-        #expect(try stored.store.blocks().count == 9)
+        #expect(try stored.file.store().blocks().count == 9)
         try stored.run(rounds: 97...98)
         #expect(try stored.times(stored.head) == Array(1...96), "what is not committed is not shown")
         let both = try stored.answer(again, selector: "{__name__!=\"\"}").page.series
@@ -107,9 +107,9 @@ struct MetricsStoreTests {
     func damagedChunk() throws {
         let stored = try StoredHead()
         try stored.run(rounds: 1...60)
-        let number = try #require(stored.store.blocks().map(\.number).min())
+        let number = try #require(stored.file.store().blocks().map(\.number).min())
         let series = try #require(stored.head.index.number(of: Labels("a")))
-        let other = try Store(path: BlockStore.path(in: stored.folder))
+        let other = try Store(path: StoreFile.path(in: stored.folder))
         try other.execute(
             "UPDATE chunk SET samples = substr(samples, 1, 8) || x'ff' || substr(samples, 10) WHERE id = \(number << 32 | Int64(series.value))"
         )
@@ -123,8 +123,8 @@ struct MetricsStoreTests {
     func drops() throws {
         let stored = try StoredHead()
         try stored.run(rounds: 1...60)
-        let oldest = try stored.store.blocks().map(\.number).sorted().prefix(3)
-        try stored.store.drop(blocks: Array(oldest), series: [])
+        let oldest = try stored.file.store().blocks().map(\.number).sorted().prefix(3)
+        try stored.file.store().drop(blocks: Array(oldest), series: [])
         #expect(try stored.times(stored.head) == Array(31...60))
         #expect(try stored.times(try stored.restored()) == Array(31...60))
     }
@@ -133,16 +133,38 @@ struct MetricsStoreTests {
     func failedCommit() throws {
         let stored = try StoredHead()
         try stored.run(rounds: 1...24)
-        let other = try Store(path: BlockStore.path(in: stored.folder))
+        let other = try Store(path: StoreFile.path(in: stored.folder))
         try other.execute("CREATE TRIGGER refuse BEFORE INSERT ON log BEGIN SELECT raise(ABORT, 'disk full'); END")
         stored.head.append(group: stored.group, time: 25_000, values: [25, 0])
         let taken = stored.head.takeBatch()
         let batch = try #require(taken)
-        #expect(throws: StoreError.self) { try stored.store.commit(batch) }
+        #expect(throws: StoreError.self) { try stored.file.store().commit(batch) }
         stored.head.failedToCommit(batch)
         #expect(try stored.times(try stored.restored()) == Array(1...24))
         try other.execute("DROP TRIGGER refuse")
         try stored.run(rounds: 26...27)
         #expect(try stored.times(try stored.restored()) == Array(1...27))
+    }
+
+    @Test("A database with a damaged page is set aside with what it holds, and a new one takes everything")
+    func damagedPage() throws {
+        let stored = try StoredHead()
+        try stored.run(rounds: 1...25)
+        let path = StoreFile.path(in: stored.folder)
+        let page = try Store(path: path).integer("SELECT rootpage FROM sqlite_schema WHERE name = 'log'")
+        try stored.file.store().checkpoint()
+        stored.file = StoreFile(folder: stored.folder)
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        try file.seek(toOffset: UInt64(page - 1) * 4096)
+        try file.write(contentsOf: [UInt8](repeating: 0xff, count: 64))
+        try file.close()
+        let content = try stored.file.content(now: WallTime(milliseconds: 7))
+        #expect(content.setAside == "\(path).damaged-7")
+        #expect(content.series.isEmpty && content.records.isEmpty)
+        #expect(FileManager.default.fileExists(atPath: "\(path).damaged-7"))
+        let taken = stored.head.takeBatch()
+        let batch = try #require(taken)
+        try stored.file.store().commit(batch)
+        #expect(try stored.file.content(now: WallTime(milliseconds: 8)).records.count == 1)
     }
 }

@@ -168,6 +168,59 @@ struct HeadTests {
         #expect(head.sizeBytes < 30_000)
     }
 
+    /// What the head and the disk hold of a series.
+    private func everything(_ head: Head, _ disk: FakeDisk, _ labels: Labels) -> [Int64: Double?] {
+        var all = visible(head, labels)
+        for (time, value) in disk.sealedValues(of: head.index.number(of: labels)) { all[time] = value }
+        return all
+    }
+
+    @Test("What was measured before the store could be read goes on behind what the store holds")
+    func restoredBeneath() throws {
+        var disk = FakeDisk()
+        var early = head(blockTicks: 10)
+        let group = early.group("system")
+        _ = early.define(group: group, series: [first, second])
+        for tick in 1...25 {
+            early.append(group: group, time: Int64(tick) * 1000, values: [Double(tick), -Double(tick)])
+            guard tick % 5 == 0, let batch = early.takeBatch() else { continue }
+            disk.write(batch)
+            early.committed(batch)
+        }
+        let third = Labels("c")
+        var later = head(blockTicks: 10)
+        _ = later.define(group: later.group("other"), series: [Labels("d")])
+        let again = later.group("system")
+        _ = later.define(group: again, series: [third, second])
+        for tick in 31...48 {
+            later.append(group: again, time: Int64(tick) * 1000, values: [Double(tick), -Double(tick)])
+            if tick == 40, let batch = later.takeBatch() { later.failedToCommit(batch) }
+        }
+        let damaged = later.restoreBeneath(
+            series: disk.known, lastBlock: disk.lastBlock, records: disk.records.map(\.bytes))
+        #expect(damaged == 0)
+        #expect(visible(later, third).isEmpty, "nothing of it is on disk yet")
+        later.append(group: again, time: 49_000, values: [49, -49])
+        let taken = later.takeBatch()
+        let batch = try #require(taken)
+        disk.write(batch)
+        later.committed(batch)
+        for head in [later, disk.restored().head] {
+            let ended = everything(head, disk, first)
+            #expect(ended.filter { $0.value != nil }.keys.sorted() == (1...25).map { Int64($0) * 1000 })
+            #expect(ended[49_000] == .some(nil), "it was not measured any more")
+            let kept = everything(head, disk, second)
+            #expect(kept.keys.sorted() == (Array(1...25) + Array(31...49)).map { Int64($0) * 1000 })
+            #expect(kept.allSatisfy { $0.value == -Double($0.key / 1000) })
+            let new = everything(head, disk, third)
+            #expect(new.keys.sorted() == (31...49).map { Int64($0) * 1000 })
+            #expect(new.allSatisfy { $0.value == Double($0.key / 1000) })
+        }
+        let numbers = disk.blocks.map(\.number) + disk.records.map(\.block)
+        #expect(Set(disk.blocks.map(\.number)).count == disk.blocks.count, "\(numbers)")
+        #expect(Set(disk.series.map(\.id)).count == 4, "each series was numbered once")
+    }
+
     @Test("Series past the limit are refused and the others go on")
     func limitOfSeries() {
         var limits = Head.Limits()
@@ -216,14 +269,21 @@ struct FakeDisk {
 
     func restored() -> (head: Head, damaged: Int) {
         var head = Head()
-        let known = series.map { entry in
-            let last = blocks.filter { $0.chunks.contains { $0.series == entry.id } }.compactMap(\.times.last).max()
-            return (id: entry.id, labels: entry.labels, lastMs: last)
-        }
-        head.restore(series: known, lastBlock: blocks.map(\.number).max() ?? 0)
+        head.restore(series: known, lastBlock: lastBlock)
         let damaged = head.restore(records: records.map(\.bytes))
         return (head, damaged)
     }
+
+    /// The series as a start reads them.
+    var known: [(id: SeriesID, labels: Labels, lastMs: Int64?)] {
+        series.map { entry in
+            let last = blocks.filter { $0.chunks.contains { $0.series == entry.id } }.compactMap(\.times.last).max()
+            return (id: entry.id, labels: entry.labels, lastMs: last)
+        }
+    }
+
+    /// The highest block number that it holds.
+    var lastBlock: Int64 { (blocks.map(\.number) + records.map(\.block)).max() ?? 0 }
 
     func views(of id: SeriesID) -> [ChunkView] {
         blocks.flatMap { block in

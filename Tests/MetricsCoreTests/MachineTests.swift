@@ -12,6 +12,8 @@ private struct World {
     var reports: [MetricsMachine.Report] = []
     var collecting: [(name: String, round: UInt64)] = []
     var committing: Batch?
+    var isReading = false
+    var reads = 0
     var lists = 0
     var dropped: [Int64] = []
     var isTableWanted: Set<String> = []
@@ -20,6 +22,7 @@ private struct World {
     var answer: [String: String] = [:]
     var diskAnswers = true
     var diskWrites = true
+    var diskOpens = true
 
     static let plans = [
         CollectorPlan(name: "process", level: .process, interval: .seconds(1), deadline: .milliseconds(500)),
@@ -33,7 +36,12 @@ private struct World {
             case .cancelTimer(let id): timers[id] = nil
             case .collect(let name, let round): collecting.append((name, round))
             case .sendTable(let name): isTableWanted.insert(name)
+            case .readStore:
+                #expect(!isReading, "one reading at a time")
+                isReading = true
+                reads += 1
             case .commit(let batch):
+                #expect(!isReading, "nothing is written to a store that was not read")
                 #expect(committing == nil, "one commit at a time")
                 committing = batch
             case .listBlocks: lists += 1
@@ -43,7 +51,18 @@ private struct World {
         }
     }
 
+    mutating func answerReading() {
+        guard diskAnswers, isReading else { return }
+        isReading = false
+        perform(
+            diskOpens
+                ? machine.storeRead(
+                    series: disk.known, lastBlock: disk.lastBlock, records: disk.records.map(\.bytes), now: now)
+                : machine.storeNotRead(reason: "cannot open", now: now))
+    }
+
     mutating func answerAll() {
+        answerReading()
         while !collecting.isEmpty {
             let (name, round) = collecting.removeFirst()
             switch answer[name] {
@@ -167,6 +186,67 @@ struct MachineTests {
         let restored = world.disk.restored()
         #expect(restored.damaged == 0)
         #expect(world.shown("system", in: restored.head).count >= 136)
+    }
+
+    @Test("A store that cannot be read holds up nothing; it is told once, and taken up when it can be read")
+    func unreadableStore() {
+        var before = World()
+        before.perform(before.machine.started(World.plans, now: before.now))
+        before.run(15_000)
+        var world = World()
+        world.now = before.now
+        world.value = 100
+        world.disk = before.disk
+        world.diskOpens = false
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(60_000)
+        #expect(world.machine.status.store == .failing)
+        #expect(world.reports == [.storeFailing(reason: "cannot open")])
+        #expect(!world.machine.isStoreRead)
+        #expect(visible(world.machine.head, Labels("m", [Label("of", "system")]), uncommitted: true).count >= 58)
+        world.diskOpens = true
+        world.run(5000)
+        #expect(world.machine.status.store == .working)
+        #expect(world.reports.count == 2)
+        for head in [world.machine.head, world.disk.restored().head] {
+            let shown = world.shown("system", in: head)
+            #expect(shown.count >= 13 + 62)
+            for (time, value) in before.shown("system") { #expect(shown[time] == .some(value)) }
+        }
+    }
+
+    @Test("While the store cannot be read memory stays bounded")
+    func unreadableStoreIsBounded() {
+        var settings = MetricsMachine.Settings()
+        settings.head.blockTicks = 20
+        settings.head.retryBytes = 500
+        settings.head.waitingBytes = 20_000
+        var world = World()
+        world.machine = MetricsMachine(settings: settings)
+        world.diskOpens = false
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(4_000_000)
+        #expect(world.machine.head.droppedBlocks > 0)
+        #expect(world.machine.head.sizeBytes < 30_000)
+        world.diskOpens = true
+        world.run(5000)
+        #expect(world.machine.status.store == .working)
+        #expect(world.disk.restored().damaged == 0)
+    }
+
+    @Test("A reading that does not come back is waited for, and asked once")
+    func hangingReading() {
+        var world = World()
+        world.diskAnswers = false
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(30_000)
+        #expect(world.reads == 1)
+        #expect(world.reports == [.storeFailing(reason: "reading it takes more than 2000 ms")])
+        world.diskAnswers = true
+        world.answerAll()
+        world.run(5000)
+        #expect(world.machine.status.store == .working)
+        #expect(world.shown("system").count >= 32)
     }
 
     @Test("A commit that does not come back is waited for, and collecting goes on")

@@ -280,7 +280,8 @@ package struct MetricsStatus: WireObject {
     /// How the store is doing.
     package enum StoreCondition: String, WireValue, CaseIterable {
         case working
-        /// The last commit failed or is past its deadline; values are kept in memory and tried again.
+        /// The store cannot be read yet, or its last commit failed or is past its deadline; values are kept in memory and
+        /// tried again.
         case failing
     }
 

@@ -139,7 +139,10 @@ package struct Head: Sendable {
 
     private mutating func seal(_ group: Int) {
         let number = takeBlockNumber()
-        guard let block = groups[group].seal(opening: number) else { return }
+        if let block = groups[group].seal(opening: number) { noteSealed(block) }
+    }
+
+    private mutating func noteSealed(_ block: SealedBlock) {
         for chunk in block.chunks { index.noteBlock(of: chunk.series, lastMs: block.times.last ?? 0) }
     }
 
@@ -251,6 +254,54 @@ extension Head {
     package mutating func restore(series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64) {
         for entry in series { index.restore(entry.id, labels: entry.labels, lastMs: entry.lastMs) }
         nextBlock = max(nextBlock, lastBlock + 1)
+    }
+
+    /// Takes in what the store holds after rounds were appended without it, as after a start that could not read the store.
+    ///
+    /// Numbers of series and blocks are the store's to give, so what is here gets new ones: its blocks, the open one too,
+    /// are closed behind those of the store and wait to be written. Groups keep their numbers. No batch may be under way.
+    /// - Returns: how many records could not be read.
+    package mutating func restoreBeneath(
+        series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]]
+    ) -> Int {
+        var whole = Head(limits: limits)
+        whole.restore(series: series, lastBlock: lastBlock)
+        for group in groups { _ = whole.group(group.name) }
+        let damaged = whole.restore(records: records)
+        for number in groups.indices { whole.goOn(number, from: groups[number], index) }
+        whole.nextSequence = nextSequence
+        whole.refusedValues = refusedValues
+        whole.droppedBlocks = droppedBlocks
+        self = whole
+        return damaged
+    }
+
+    /// Series past the limit lose what was measured of them.
+    private mutating func goOn(_ number: Int, from other: HeadGroup, _ names: SeriesIndex) {
+        var ids: [SeriesID: SeriesID] = [:]
+        for old in other.liveSeries where ids[old] == nil {
+            guard let labels = names[old]?.labels, let (id, isNew) = index.resolve(labels) else { continue }
+            if isNew { newSeries.append(NewSeries(id: id, labels: labels)) }
+            ids[old] = id
+        }
+        var earlier = other
+        _ = earlier.seal(opening: 0)
+        if !earlier.waitingBlocks.isEmpty {
+            seal(number)
+            for block in earlier.waitingBlocks {
+                let chunks = block.chunks.compactMap { chunk -> Chunk? in
+                    guard let id = ids[chunk.series] else { return nil }
+                    return Chunk(series: id, start: chunk.start, count: chunk.count, bits: chunk.bits)
+                }
+                let moved = SealedBlock(
+                    number: takeBlockNumber(), group: block.group, times: block.times, chunks: chunks)
+                groups[number].keep(moved)
+                noteSealed(moved)
+            }
+            // The open block is still empty; of two values with one time that of the higher number counts.
+            seal(number)
+        }
+        groups[number].takeTable(of: earlier, ids)
     }
 
     /// Replays the log's records, in the order in which they were written. All of it is committed already.

@@ -35,7 +35,7 @@ struct HeadGroup: Sendable {
         var sealed: [SealedBlock]
     }
 
-    private let name: String
+    let name: String
     private var block: Int64
     private var times: [Int64] = []
     private var columns: [Column] = []
@@ -69,6 +69,8 @@ struct HeadGroup: Sendable {
     var sizeBytes: Int {
         columns.reduce(times.count * 8) { $0 + $1.encoder.bits.sizeBytes } + waitingBytes
     }
+    /// Complete blocks that are not on disk, oldest first.
+    var waitingBlocks: [SealedBlock] { waiting.map(\.block) }
     var waitingBytes: Int { waiting.reduce(0) { $0 + $1.block.sizeBytes } }
     var oldestWaiting: Int64? { waiting.first?.block.number }
     var committedToMs: Int64? {
@@ -91,6 +93,18 @@ struct HeadGroup: Sendable {
         vanished += self.series.filter { !kept.contains($0) }
         vanished.removeAll { kept.contains($0) }
         setTable(series, positions: positions, width: width)
+    }
+
+    /// Takes in a complete block that no log holds.
+    mutating func keep(_ block: SealedBlock) { waiting.append(Waiting(block: block, committedTicks: 0)) }
+
+    /// Goes on with another group's table, whose series have the numbers `ids` here; those that have none are left out.
+    mutating func takeTable(of other: HeadGroup, _ ids: [SeriesID: SeriesID]) {
+        vanished += other.vanished.compactMap { ids[$0] }
+        guard let width = other.width else { return }
+        let kept = other.series.indices.filter { ids[other.series[$0]] != nil }
+        define(
+            kept.compactMap { ids[other.series[$0]] }, positions: kept.map { other.positions[$0] }, width: width)
     }
 
     /// At start: the log says which series ended, so the table alone ends none.

@@ -17,8 +17,10 @@ package struct Collection: Hashable, Sendable {
 /// metricsd's decisions: when each collector runs, what becomes of its values, when they are committed, what the disk's refusal
 /// means, and what is dropped. Its effects are `Action`s; it holds the head of the store and nothing else of it.
 ///
-/// The store is *quiet* (nothing to write), *gathering* (values wait for the commit's timer or for a query that wants them),
-/// or *committing* (one batch is under way; there is never a second). A commit that fails goes back to gathering and is tried again
+/// The store is *unread* at first: collectors run, and what they measure stays in memory until what an earlier life wrote
+/// was read; a reading that fails is tried again after `readRetry`, and one that does not come back is waited for. Then the
+/// store is *quiet* (nothing to write), *gathering* (values wait for the commit's timer or for a query that wants them), or
+/// *committing* (one batch is under way; there is never a second). A commit that fails goes back to gathering and is tried again
 /// after the same time, with everything in it. One that does not come back makes the store count as failing, but is waited
 /// for: whether it wrote is not known, and the disk is asked nothing twice.
 package struct MetricsMachine: Sendable {
@@ -27,8 +29,10 @@ package struct MetricsMachine: Sendable {
         package var head = Head.Limits()
         /// From a value's round to the commit that holds it: with the commit's own time under two seconds.
         package var commitWait: Duration = .milliseconds(1500)
-        /// After this long a commit under way counts as failing.
+        /// After this long a commit or a reading under way counts as failing.
         package var commitDeadline: Duration = .seconds(2)
+        /// How long until a store that could not be read is tried again.
+        package var readRetry: Duration = .seconds(2)
         package var retention = Retention()
         /// How often retention is applied.
         package var retentionInterval: Duration = .seconds(600)
@@ -53,6 +57,8 @@ package struct MetricsMachine: Sendable {
         case collect(String, round: UInt64)
         /// The collector's next round must bring its table.
         case sendTable(String)
+        /// Read what the store holds, and answer `storeRead` or `storeNotRead`.
+        case readStore
         case commit(Batch)
         /// List the store's blocks, and answer `blocksListed`.
         case listBlocks
@@ -68,6 +74,8 @@ package struct MetricsMachine: Sendable {
     }
 
     private enum StoreState: Sendable {
+        /// With the timer of the reading's deadline or of the next attempt; without one before the start.
+        case unread(TimerID?, isReading: Bool)
         case quiet
         case gathering(TimerID)
         case committing(Batch, since: Instant, deadline: TimerID)
@@ -78,7 +86,7 @@ package struct MetricsMachine: Sendable {
     private var collectors: [String: Collector] = [:]
     private var timers = TimerIDs()
     private var owners: [TimerID: String] = [:]
-    private var store = StoreState.quiet
+    private var store = StoreState.unread(nil, isReading: false)
     private var isFlushWanted = false
     private var failingSince: Instant?
     private var failingReason: String?
@@ -97,19 +105,12 @@ package struct MetricsMachine: Sendable {
 
     // MARK: Start and settings
 
-    /// What the store holds was read. Before `started`.
-    package mutating func restored(
-        series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]]
-    ) {
-        head.restore(series: series, lastBlock: lastBlock)
-        damagedRecords = head.restore(records: records)
-    }
-
-    /// The daemon runs: collectors begin.
+    /// The daemon runs: the store is read, and collectors begin.
     package mutating func started(_ plans: [CollectorPlan], now: Moment) -> [Action] {
         let timer = timers.next()
         retentionTimer = timer
-        return [.setTimer(timer, at: now.instant + .seconds(30))] + plans.flatMap { collectorAdded($0, now: now) }
+        return readStore(now: now) + [.setTimer(timer, at: now.instant + .seconds(30))]
+            + plans.flatMap { collectorAdded($0, now: now) }
     }
 
     /// A collector with a new name begins; one that is known goes on with its new plan.
@@ -153,10 +154,11 @@ package struct MetricsMachine: Sendable {
             return act(actions, collector: name, now: now)
         }
         switch store {
+        case .unread(.some(id), let isReading): return waitedForReading(isReading, now: now)
         case .gathering(id): return commit(now: now)
         case .committing(_, _, id):
             return fail("a commit takes more than \(settings.commitDeadline.milliseconds) ms", now: now)
-        case .quiet, .gathering, .committing: return []
+        case .unread, .quiet, .gathering, .committing: return []
         }
     }
 
@@ -229,6 +231,53 @@ package struct MetricsMachine: Sendable {
 
     // MARK: The store
 
+    /// Whether what an earlier life wrote is known; before that queries can show what this one measured and no more.
+    package var isStoreRead: Bool {
+        switch store {
+        case .unread: false
+        case .quiet, .gathering, .committing: true
+        }
+    }
+
+    private mutating func readStore(now: Moment) -> [Action] {
+        let timer = timers.next()
+        store = .unread(timer, isReading: true)
+        return [.readStore, .setTimer(timer, at: now.instant + settings.commitDeadline)]
+    }
+
+    private mutating func waitedForReading(_ isReading: Bool, now: Moment) -> [Action] {
+        // What has come together meanwhile is kept within the bounds that hold for a disk which refuses.
+        if let batch = head.takeBatch() { head.failedToCommit(batch) }
+        guard isReading else { return readStore(now: now) }
+        let timer = timers.next()
+        store = .unread(timer, isReading: true)
+        return fail("reading it takes more than \(settings.commitDeadline.milliseconds) ms", now: now)
+            + [.setTimer(timer, at: now.instant + settings.readRetry)]
+    }
+
+    /// What the store holds was read. What was measured meanwhile goes on from there, and every collector's table is asked for:
+    /// there may be less room for series than it seemed.
+    package mutating func storeRead(
+        series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]], now: Moment
+    ) -> [Action] {
+        guard case .unread(let timer, _) = store else { return [] }
+        damagedRecords = head.restoreBeneath(series: series, lastBlock: lastBlock, records: records)
+        store = .quiet
+        let cancel = timer.map { [Action.cancelTimer($0)] } ?? []
+        let tables = collectors.keys.sorted().map { Action.sendTable($0) }
+        guard failingSince != nil else { return cancel + tables + gather(now: now) }
+        return cancel + tables + (head.hasUncommitted ? commit(now: now) : work(now: now))
+    }
+
+    /// The store could not be read: collectors go on, and it is tried again.
+    package mutating func storeNotRead(reason: String, now: Moment) -> [Action] {
+        guard case .unread(let timer, isReading: true) = store else { return [] }
+        let next = timers.next()
+        store = .unread(next, isReading: false)
+        let cancel = timer.map { [Action.cancelTimer($0)] } ?? []
+        return cancel + fail(reason, now: now) + [.setTimer(next, at: now.instant + settings.readRetry)]
+    }
+
     private mutating func gather(now: Moment) -> [Action] {
         guard case .quiet = store, head.hasUncommitted else { return [] }
         let timer = timers.next()
@@ -250,7 +299,7 @@ package struct MetricsMachine: Sendable {
     /// A query wants everything that was measured up to now. It waits for `committed` or `commitFailed` while `isFlushing`.
     package mutating func flushAsked(now: Moment) -> [Action] {
         switch store {
-        case .quiet: return []
+        case .unread, .quiet: return []
         case .gathering(let timer): return [.cancelTimer(timer)] + commit(now: now)
         case .committing:
             isFlushWanted = head.hasUncommitted
@@ -263,7 +312,7 @@ package struct MetricsMachine: Sendable {
         guard failingSince == nil else { return false }
         switch store {
         case .committing: return true
-        case .quiet, .gathering: return false
+        case .unread, .quiet, .gathering: return false
         }
     }
 
@@ -273,13 +322,14 @@ package struct MetricsMachine: Sendable {
         head.committed(batch)
         commits += 1
         store = .quiet
-        var actions: [Action] = [.cancelTimer(deadline)]
-        if let since = failingSince {
-            failingSince = nil
-            failingReason = nil
-            actions.append(.report(.storeWorking(failedFor: now.instant - since)))
-        }
-        return actions + (isFlushWanted ? commit(now: now) : gather(now: now))
+        return [.cancelTimer(deadline)] + work(now: now) + (isFlushWanted ? commit(now: now) : gather(now: now))
+    }
+
+    private mutating func work(now: Moment) -> [Action] {
+        guard let since = failingSince else { return [] }
+        failingSince = nil
+        failingReason = nil
+        return [.report(.storeWorking(failedFor: now.instant - since))]
     }
 
     /// The batch was not written; it is part of the next one.
@@ -302,7 +352,7 @@ package struct MetricsMachine: Sendable {
     private mutating func retain(now: Moment) -> [Action] {
         let timer = timers.next()
         retentionTimer = timer
-        return [.listBlocks, .setTimer(timer, at: now.instant + settings.retentionInterval)]
+        return (isStoreRead ? [.listBlocks] : []) + [.setTimer(timer, at: now.instant + settings.retentionInterval)]
     }
 
     /// The store's blocks were listed: what retention wants gone goes, with the series that no block is left of.

@@ -16,7 +16,7 @@ import Wire
     let context: DaemonContext
     private(set) var machine: MetricsMachine
     private var timers: [TimerID: LoopTimer] = [:]
-    private let store: Worker<BlockStore>
+    private let store: Worker<StoreFile>
     private let collecting: Collecting
     private let queries: Queries
     private let notices: Notices
@@ -24,16 +24,9 @@ import Wire
     /// Events that the machine has handled: its progress.
     private var events: UInt64 = 0
     private var isRunning = false
-    /// Whether the store's content was read: before that nothing that was measured earlier can be shown.
-    private var isRestored = false
-    /// Why it could not be read yet.
-    private var loadProblem: String?
     /// Calls that wait for a commit or for a level's rounds; each looks again after every event.
     private var waiting: [@Loop () -> Bool] = []
     private var stopped: (@Loop () -> Void)?
-
-    /// How long until a store that could not be opened is tried again.
-    private static let retryAfter: Duration = .seconds(2)
 
     /// Runs metricsd as this process until it is told to stop.
     package nonisolated static func run() -> Never { StartUp.run(Metricsd.self) }
@@ -43,7 +36,7 @@ import Wire
         self.settings = settings
         machine = MetricsMachine(settings: MetricsMachine.Settings(settings.mainstay.metricsd))
         let state = context.places.state
-        store = context.worker(name: "store") { try BlockStore.open(folder: state, now: HostClock.now().wall) }
+        store = context.worker(name: "store") { StoreFile(folder: state) }
         queries = Queries(context)
         collecting = Collecting(context)
         notices = Notices(context)
@@ -53,8 +46,12 @@ import Wire
         context.server.ownerOfService = { [collecting] service in collecting.owners[service] }
     }
 
+    /// Ready at once: what the disk refuses, or has to be waited for, holds up no measuring.
     package func start(started: @escaping @Loop () -> Void) {
-        load(started)
+        isRunning = true
+        collecting.watch(settings)
+        handle { machine, now in machine.started(collecting.plans(settings), now: now) }
+        started()
     }
 
     package func reload(_ settings: AllSettings) {
@@ -89,8 +86,8 @@ import Wire
     private func finishIfFlushed() {
         guard let stopped, !machine.isFlushing else { return }
         self.stopped = nil
-        store.submit(deadline: .seconds(3)) { store in
-            try store.checkpoint()
+        store.submit(deadline: .seconds(3)) { file in
+            try file.store().checkpoint()
         } then: { _ in
             stopped()
         }
@@ -98,39 +95,31 @@ import Wire
 
     // MARK: The store's content
 
-    private func load(_ started: @escaping @Loop () -> Void) {
-        store.submit(deadline: .seconds(60)) { store in
-            try store.content()
+    /// The job itself tells how it went, however late, as a commit's does.
+    private func readStore() {
+        store.submit(deadline: .seconds(60)) { [weak self] file in
+            let result = Result { try file.content(now: HostClock.now().wall) }
+            Loop.post { self?.storeRead(result) }
         } then: { [weak self] result in
-            guard let self else { return }
-            switch result {
-            case .success(let content):
-                restore(content)
-                begin()
-                started()
-            case .failure(let error):
-                if loadProblem == nil { notices.write(.storeFailing(reason: "\(error)")) }
-                loadProblem = "\(error)"
-                wake()
-                Loop.after(Self.retryAfter) { [weak self] in self?.load(started) }
-            }
+            if case .failure(let error) = result, !Self.isLate(error) { self?.storeRead(.failure(error)) }
         }
     }
 
-    private func restore(_ content: BlockStore.Content) {
-        machine.restored(series: content.series, lastBlock: content.lastBlock, records: content.records)
-        if let aside = content.setAside { notices.storeSetAside(aside) }
-        let damaged = machine.damagedRecords + content.damagedSeries
-        if damaged > 0 { notices.recordsLeftOut(damaged) }
-    }
-
-    private func begin() {
-        isRunning = true
-        isRestored = true
-        loadProblem = nil
-        queries.open()
-        collecting.watch(settings)
-        handle { machine, now in machine.started(collecting.plans(settings), now: now) }
+    private func storeRead(_ result: Result<BlockStore.Content, any Error>) {
+        guard isRunning else { return }
+        switch result {
+        case .success(let content):
+            queries.open()
+            handle { machine, now in
+                machine.storeRead(
+                    series: content.series, lastBlock: content.lastBlock, records: content.records, now: now)
+            }
+            if let aside = content.setAside { notices.storeSetAside(aside) }
+            let damaged = machine.damagedRecords + content.damagedSeries
+            if damaged > 0 { notices.recordsLeftOut(damaged) }
+        case .failure(let error):
+            handle { machine, now in machine.storeNotRead(reason: "\(error)", now: now) }
+        }
     }
 
     // MARK: Events and actions
@@ -153,12 +142,14 @@ import Wire
             collecting.collect(name, round: round)
         case .sendTable(let name):
             collecting.sendTable(name)
+        case .readStore:
+            readStore()
         case .commit(let batch):
             commit(batch)
         case .listBlocks:
             listBlocks()
         case .drop(let blocks, let series):
-            store.submit { store in try store.drop(blocks: blocks, series: series) }
+            store.submit { file in try file.store().drop(blocks: blocks, series: series) }
         case .report(let report):
             notices.write(report)
             notices.publish(report)
@@ -174,8 +165,8 @@ import Wire
     /// The job itself tells how it went, however late: a commit is never taken for lost while it may still succeed.
     private func commit(_ batch: Batch) {
         let sequence = batch.sequence
-        store.submit(deadline: .seconds(2)) { [weak self] store in
-            let result = Result { try store.commit(batch) }
+        store.submit(deadline: .seconds(2)) { [weak self] file in
+            let result = Result { try file.store().commit(batch) }
             Loop.post { self?.committed(sequence, result) }
         } then: { [weak self] result in
             if case .failure(let error) = result, !Self.isLate(error) { self?.committed(sequence, .failure(error)) }
@@ -198,8 +189,8 @@ import Wire
     }
 
     private func listBlocks() {
-        store.submit(deadline: .seconds(30)) { store in
-            try store.blocks()
+        store.submit(deadline: .seconds(30)) { file in
+            try file.store().blocks()
         } then: { [weak self] result in
             guard case .success(let blocks) = result else { return }
             self?.handle { machine, now in machine.blocksListed(blocks, now: now) }
@@ -226,10 +217,10 @@ import Wire
         server.onLater(QueryRange.self, alsoNamed: [QueryMetrics.name]) {
             [unowned self] params, _, responder throws(RPCError) in
             let plan = try RangePlan(params, now: HostClock.now().wall.milliseconds)
-            whenRestored(responder) { [unowned self] in query(plan, responder) }
+            whenRestored { [unowned self] in query(plan, responder) }
         }
         server.onLater(ListSeries.self) { [unowned self] params, _, responder in
-            whenRestored(responder) { [unowned self] in
+            whenRestored { [unowned self] in
                 do throws(RPCError) {
                     responder.succeed(try machine.listSeries(params))
                 } catch {
@@ -239,7 +230,7 @@ import Wire
         }
         server.on(Levels.self) { [unowned self] _, _ in Levels.Reply(collectors: machine.collectorStates) }
         server.onLater(Collect.self) { [unowned self] params, _, responder in
-            whenRestored(responder) { [unowned self] in
+            whenRestored { [unowned self] in
                 do throws(RPCError) {
                     try collect(params, responder)
                 } catch {
@@ -253,16 +244,12 @@ import Wire
         }
     }
 
-    /// Runs `body` once what an earlier life measured can be shown; at once, but for the first moments of a start.
-    private func whenRestored<Reply>(_ responder: Responder<Reply>, _ body: @escaping @Loop () -> Void) {
+    /// Runs `body` once what an earlier life measured can be shown, or cannot for now; at once, but for the first moments
+    /// of a start.
+    private func whenRestored(_ body: @escaping @Loop () -> Void) {
         wait { [unowned self] in
-            if isRestored {
-                body()
-            } else if let loadProblem {
-                responder.fail(MetricsErrors.storeUnavailable(loadProblem))
-            } else {
-                return false
-            }
+            guard machine.isStoreRead || machine.storeProblem != nil else { return false }
+            body()
             return true
         }
     }

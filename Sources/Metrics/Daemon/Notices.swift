@@ -29,9 +29,11 @@ import Wire
                 .notice, "measures \(name) again after \(downFor.milliseconds) ms", Self.collectorRecovered,
                 ["MAINSTAY_COLLECTOR": name])
         case .storeFailing(let reason):
-            log(.error, "cannot write the store: \(reason)", Self.storeFailed, ["MAINSTAY_REASON": reason])
+            log(
+                .error, "cannot use the store and goes on in memory: \(reason)", Self.storeFailed,
+                ["MAINSTAY_REASON": reason])
         case .storeWorking(let failedFor):
-            log(.notice, "writes the store again after \(failedFor.milliseconds) ms", Self.storeRecovered, [:])
+            log(.notice, "uses the store again after \(failedFor.milliseconds) ms", Self.storeRecovered, [:])
         case .seriesRefused(let collector, let count, let example):
             log(
                 .warning, "\(count) series of \(collector) were refused, among them \(example)", Self.seriesRefused,

@@ -10,19 +10,30 @@ import Wire
     /// A page takes at most this long; the caller's own deadline is mostly shorter.
     private static let deadline: Duration = .seconds(30)
 
-    private let worker: Worker<BlockReader>
+    /// The reader is opened by the first job that needs it.
+    private let worker: Worker<BlockReader?>
+    private let path: String
 
     init(_ context: DaemonContext) {
-        let path = BlockStore.path(in: context.places.state)
-        worker = context.worker(name: "query", limit: 256) { try BlockReader(path: path) }
+        path = StoreFile.path(in: context.places.state)
+        worker = context.worker(name: "query", limit: 256) { nil }
     }
 
     /// Opens the store for reading now, and not at the first query: on a full disk it could not be opened any more, while one
     /// that is open can still be read.
     func open() {
-        worker.submit { _ in }
+        let path = path
+        worker.submit { reader in _ = try Self.opened(&reader, path) }
     }
 
+    private nonisolated static func opened(_ reader: inout BlockReader?, _ path: String) throws -> BlockReader {
+        if let reader { return reader }
+        let fresh = try BlockReader(path: path)
+        reader = fresh
+        return fresh
+    }
+
+    /// Answers from the head alone while the store has not been read: the numbers that it gives to series are not known yet.
     func run(_ plan: RangePlan, _ machine: MetricsMachine, _ responder: Responder<QueryRange.Reply>) {
         let all = plan.series(in: machine.head.index)
         let uncommitted = machine.showsUncommitted
@@ -33,8 +44,14 @@ import Wire
         }
         let beyond = all.dropFirst(RangePlan.mostSeries).first
         let committedToMs = machine.head.committedToMs
+        let path = machine.isStoreRead ? path : nil
         worker.submit(deadline: Self.deadline) { reader in
-            var answer = try reader.read(plan, wanted)
+            var answer =
+                if let path {
+                    try Self.opened(&reader, path).read(plan, wanted)
+                } else {
+                    BlockReader.readHead(plan, wanted)
+                }
             if let beyond { answer.page.end(before: beyond) }
             return answer
         } then: { result in

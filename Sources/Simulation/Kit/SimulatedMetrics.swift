@@ -61,11 +61,7 @@ final class SimulatedMetrics {
 
     func start() {
         life += 1
-        var fresh = MetricsMachine(settings: Self.settings)
-        store.restore(&fresh)
-        if fresh.damagedRecords > 0 { onBroken("metrics: \(fresh.damagedRecords) records cannot be read") }
-        tell(judge.restored(fresh, store))
-        machine = fresh
+        machine = MetricsMachine(settings: Self.settings)
         judge.started(Self.collectors, now: timeline.now)
         for name in ailments.keys { judge.ailed(name) }
         let plans = Self.collectors.map {
@@ -178,6 +174,7 @@ final class SimulatedMetrics {
         case .cancelTimer(let timer): live.remove(timer)
         case .collect(let name, let round): collect(name, round)
         case .sendTable(let name): tables.remove(name)
+        case .readStore: readStore()
         case .commit(let batch): commit(batch)
         case .listBlocks:
             after(.milliseconds(2)) { [self] in
@@ -228,6 +225,21 @@ final class SimulatedMetrics {
             let isTold = machine.collectorStates.contains { $0.name == name && $0.condition == .down }
             tell(judge.answered(name, isGood: false, isTold: isTold))
             return actions
+        }
+    }
+
+    /// A full disk lets no database be opened: its log needs a file beside it.
+    private func readStore() {
+        after(.milliseconds(Int64.random(in: 2...900, using: &random))) { [self] in
+            act { [self] machine in
+                guard !host.diskIsFull else { return machine.storeNotRead(reason: "no space", now: timeline.moment) }
+                let actions = store.restore(&machine, now: timeline.moment)
+                if machine.damagedRecords > 0 {
+                    onBroken("metrics: \(machine.damagedRecords) records cannot be read")
+                }
+                tell(judge.restored(machine, store))
+                return actions
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import MetricsCore
+import Time
 
 /// metricsd's store as a kill leaves it: batches that were written whole.
 struct SimulatedStore {
@@ -26,15 +27,16 @@ struct SimulatedStore {
         blocks.map { BlockSummary(number: $0.number, toMs: $0.times.last ?? 0, sizeBytes: Int64($0.sizeBytes)) }
     }
 
-    /// Gives a machine that starts what is here.
-    func restore(_ machine: inout MetricsMachine) {
+    /// Gives a machine that asked for it what is here.
+    func restore(_ machine: inout MetricsMachine, now: Moment) -> [MetricsMachine.Action] {
         var last: [SeriesID: Int64] = [:]
         for block in blocks {
             for chunk in block.chunks {
                 last[chunk.series] = max(last[chunk.series] ?? .min, block.times.last ?? .min)
             }
         }
-        machine.restored(
-            series: series.map { ($0.id, $0.labels, last[$0.id]) }, lastBlock: lastBlock, records: records.map(\.bytes))
+        return machine.storeRead(
+            series: series.map { ($0.id, $0.labels, last[$0.id]) }, lastBlock: lastBlock,
+            records: records.map(\.bytes), now: now)
     }
 }
