@@ -182,4 +182,23 @@ struct MetricsReadersTests {
             try parser.parse(Array("x{job=\"theirs\"} 1\n".utf8), withTable: false).table?.first?.value(
                 of: "exported_job") == "theirs")
     }
+
+    @Test("A sample whose series is too large or cannot be read is left out and counted, and its page goes on")
+    func refusedSamples() throws {
+        let long = String(repeating: "x", count: 3000)
+        let many = (0..<65).map { "l\($0)=\"v\"" }.joined(separator: ",")
+        let text = "a 1\nb{of=\"\(long)\"} 2\nc{\(many)} 3\nd{of=~\"x\"} 4\ne 5\n"
+        let parser = ScrapeParser(service: "gateway", instance: "127.0.0.1:3000")
+        let first = try parser.parse(Array(text.utf8), withTable: false)
+        #expect(first.table?.map(\.metric) == ["a", "e"])
+        #expect(first.values == [1, 5])
+        #expect(first.refused == 3)
+        let second = try parser.parse(Array(text.replacingOccurrences(of: "e 5", with: "e 6").utf8), withTable: false)
+        #expect(second.table == nil)
+        #expect(second.values == [1, 6])
+        #expect(second.refused == 3)
+        let asked = try parser.parse(Array("a 1\ne 7\n".utf8), withTable: true)
+        #expect(asked.table?.map(\.metric) == ["a", "e"])
+        #expect(asked.values == [1, 7] && asked.refused == 0)
+    }
 }

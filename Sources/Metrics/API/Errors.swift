@@ -50,7 +50,10 @@ package enum MetricsErrors {
     package static func invalidSample(index: Int, problem: String) -> RPCError {
         RPCError(
             code: 2007, name: "invalidSample", message: "samples[\(index)]: \(problem)",
-            remedy: "Names as in Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*", details: ["index": .integer(Int64(index))])
+            remedy: "Names as in Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*; \(SeriesBounds.mostLabels) labels, "
+                + "\(SeriesBounds.longestNameBytes) bytes a name, \(SeriesBounds.longestValueBytes) a value, "
+                + "\(SeriesBounds.longestBytes) in all",
+            details: ["index": .integer(Int64(index))])
     }
 
     /// More series pushed than one service may have.

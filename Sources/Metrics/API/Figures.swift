@@ -165,7 +165,22 @@ package struct CurrentSample: WireObject {
     }
 }
 
-/// A figure that somebody pushes.
+/// How large the name of a series may be that comes from outside, pushed or on a scraped page: what one series may
+/// cost in memory and on disk, whoever names it.
+package enum SeriesBounds {
+    /// Labels of a series, without those that metricsd adds.
+    package static let mostLabels = 64
+    /// Bytes of a metric's or a label's name.
+    package static let longestNameBytes = 256
+    /// Bytes of a label's value.
+    package static let longestValueBytes = 2048
+    /// Bytes of the whole as Prometheus prints it. With what metricsd adds that is far below what a start can read again
+    /// (16 KiB) and what a reply holds (1 MiB).
+    package static let longestBytes = 4096
+}
+
+/// A figure that somebody pushes. Its name and labels are within `SeriesBounds`: 64 labels, 256 bytes a name, 2,048 bytes a value,
+/// 4,096 bytes in all.
 package struct PushedSample: WireObject {
     package var name: String
     package var labels: [String: String]

@@ -35,15 +35,13 @@ package struct Labels: Hashable, Sendable {
             self.pairs = pairs.filter { !$0.value.isEmpty }
             return
         }
+        let sorted = pairs.enumerated().sorted { ($0.element.name, $0.offset) < ($1.element.name, $1.offset) }
         var unique: [Label] = []
-        for pair in pairs {
-            if let index = unique.firstIndex(where: { $0.name == pair.name }) {
-                unique[index] = pair
-            } else {
-                unique.append(pair)
-            }
+        for (_, pair) in sorted {
+            if unique.last?.name == pair.name { unique.removeLast() }
+            unique.append(pair)
         }
-        self.pairs = unique.filter { !$0.value.isEmpty }.sorted()
+        self.pairs = unique.filter { !$0.value.isEmpty }
     }
 
     /// The value of a label, empty where there is none; `__name__` is the metric's name.

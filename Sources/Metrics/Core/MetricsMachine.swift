@@ -7,10 +7,13 @@ package struct Collection: Hashable, Sendable {
     package var table: [Labels]?
     /// A stale marker where a series could not be measured in this round.
     package var values: [Double]
+    /// Samples that were left out because their series cannot be read or is beyond `SeriesBounds`.
+    package var refused: Int
 
-    package init(table: [Labels]?, values: [Double]) {
+    package init(table: [Labels]?, values: [Double], refused: Int = 0) {
         self.table = table
         self.values = values
+        self.refused = refused
     }
 }
 
@@ -96,6 +99,8 @@ package struct MetricsMachine: Sendable {
     package private(set) var commitFailures: UInt64 = 0
     /// Records that the last start could not read.
     package private(set) var damagedRecords = 0
+    /// Samples that collectors left out, since the start.
+    package private(set) var refusedSamples: UInt64 = 0
     private var figuresTable: [Labels] = []
 
     package init(settings: Settings = Settings()) {
@@ -179,6 +184,7 @@ package struct MetricsMachine: Sendable {
         if let table = collection.table { refusals = define(table, collector: name, group: group) }
         head.append(group: group, time: since.wall.milliseconds, values: collection.values)
         collectors[name]?.rounds += 1
+        refusedSamples += UInt64(collection.refused)
         return act(actions, collector: name, now: now) + refusals + gather(now: now)
     }
 

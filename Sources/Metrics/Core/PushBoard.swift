@@ -26,6 +26,9 @@ package struct PushBoard: Sendable {
         var board = boards[params.service] ?? [:]
         let before = board.count
         for (index, sample) in params.samples.enumerated() {
+            if let excess = SeriesBounds.excess(metric: sample.name, labels: sample.labels) {
+                throw MetricsErrors.invalidSample(index: index, problem: excess)
+            }
             guard Labels.isMetricName(sample.name) else {
                 throw MetricsErrors.invalidSample(
                     index: index, problem: "\"\(sample.name.prefix(100))\" is no metric name")
@@ -57,7 +60,9 @@ package struct PushBoard: Sendable {
     /// What stands now.
     package mutating func round(withTable: Bool, now: Instant) -> Collection {
         expire(now: now)
-        if isChanged { table = boards.values.flatMap(\.keys).sorted { $0.description < $1.description } }
+        if isChanged {
+            table = boards.values.flatMap(\.keys).map { ($0.description, $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
         let values = table.map { labels in
             boards[labels.value(of: "service")]?[labels]?.value ?? Staleness.value
         }

@@ -110,7 +110,8 @@ package struct RangePage: Sendable {
     package mutating func add(_ id: SeriesID, labels: Labels, cursor: inout SampleCursor) -> Bool {
         let resumeMs = id == plan.resumeSeries ? plan.resumeMs : plan.window.fromMs
         let size = labels.description.utf8.count + 64
-        let room = min(pointsLeft, (bytesLeft - size) / Self.bytesPerPoint)
+        // A page's first series has a point, however long its labels: a cursor that did not move would be followed for ever.
+        let room = min(pointsLeft, max((bytesLeft - size) / Self.bytesPerPoint, series.isEmpty ? 1 : 0))
         guard room > 0 else {
             next = plan.cursor(series: id, timeMs: resumeMs)
             return false

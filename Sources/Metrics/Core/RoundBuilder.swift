@@ -2,18 +2,21 @@
 /// names it, and labels are made only where the keys differ from those of the round before.
 package struct RoundBuilder: Sendable {
     private var keys: [UInt64] = []
-    private var labels: [Labels] = []
+    /// Nil where the series was refused.
+    private var labels: [Labels?] = []
     private var values: [Double] = []
     private var isChanged = true
+    private var refused = 0
 
     package init() {}
 
     /// How many values this round has so far.
     package var count: Int { values.count }
 
-    /// Adds a value. Two values with one key must have the same labels, in every round.
+    /// Adds a value. Two values with one key must have the same labels, in every round. Where there are none the value is
+    /// refused: it is counted and left out of each round.
     @inline(__always)
-    package mutating func add(_ value: Double, key: UInt64, labels make: () -> Labels) {
+    package mutating func add(_ value: Double, key: UInt64, labels make: () -> Labels?) {
         let place = values.count
         values.append(value)
         if place < keys.count {
@@ -34,7 +37,10 @@ package struct RoundBuilder: Sendable {
             labels.removeSubrange(values.count...)
             isChanged = true
         }
-        let collection = Collection(table: isChanged || withTable ? labels : nil, values: values)
+        if isChanged { refused = labels.count(where: { $0 == nil }) }
+        if refused > 0 { values = zip(values, labels).filter { $0.1 != nil }.map(\.0) }
+        let table = isChanged || withTable ? labels.compactMap { $0 } : nil
+        let collection = Collection(table: table, values: values, refused: refused)
         isChanged = false
         values = []
         values.reserveCapacity(keys.count)

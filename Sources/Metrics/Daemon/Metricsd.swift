@@ -302,6 +302,9 @@ import Wire
         figures.add("mainstay_metrics_refused_values_total", .counter) { [weak self] in
             Double(self?.machine.head.refusedValues ?? 0)
         }
+        figures.add("mainstay_metrics_refused_samples_total", .counter) { [weak self] in
+            Double(self?.machine.refusedSamples ?? 0)
+        }
         figures.add("mainstay_metrics_dropped_blocks_total", .counter) { [weak self] in
             Double(self?.machine.head.droppedBlocks ?? 0)
         }

@@ -1,3 +1,4 @@
+import MetricsAPI
 import MetricsCore
 import NIOCore
 import NIOHTTP1
@@ -202,9 +203,9 @@ final class ScrapeParser {
         return round.finish(withTable: withTable)
     }
 
-    private func labels(_ text: UnsafeRawBufferPointer) -> Labels {
-        // A name that cannot be read keeps its place under a name of ours, so that values and table stay one length.
-        guard let given = Exposition.labels(text) else { return Labels("mainstay_scrape_unreadable", own) }
+    /// Nil where the name cannot be read or is too large: the sample is refused, and the page goes on.
+    private func labels(_ text: UnsafeRawBufferPointer) -> Labels? {
+        guard let given = Exposition.labels(text), SeriesBounds.excess(of: given) == nil else { return nil }
         let kept = given.pairs.map { pair in
             own.contains { $0.name == pair.name } ? Label("exported_\(pair.name)", pair.value) : pair
         }
