@@ -301,6 +301,30 @@ struct MachineTests {
         #expect(world.machine.failure(of: "system") == nil)
     }
 
+    @Test("New settings are in force at once: more series are taken in, and fewer end none that are known")
+    func newLimits() {
+        var settings = MetricsMachine.Settings()
+        settings.head.series = 1
+        var world = World()
+        world.machine = MetricsMachine(settings: settings)
+        world.perform(world.machine.started(World.plans, now: world.now))
+        world.run(5000)
+        #expect(world.machine.head.index.count == 1)
+        settings.head.series = 2
+        settings.retention = Retention(ageMs: 1, sizeBytes: 2)
+        world.perform(world.machine.reconfigured(settings, plans: World.plans, now: world.now))
+        #expect(world.machine.settings == settings)
+        world.run(5000)
+        #expect(world.machine.head.index.count == 2)
+        #expect(world.shown("system").count >= 3 && world.shown("process").count >= 3)
+        #expect(world.reports.count == 1, "\(world.reports)")
+        settings.head.series = 1
+        world.perform(world.machine.reconfigured(settings, plans: World.plans, now: world.now))
+        world.run(5000)
+        #expect(world.machine.head.liveSeries == 2)
+        #expect(world.reports.count == 1)
+    }
+
     @Test("A removed collector's series end, and the store's blocks are listed for retention")
     func removal() {
         var world = World()

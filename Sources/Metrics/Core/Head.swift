@@ -57,7 +57,7 @@ package struct Head: Sendable {
         package init() {}
     }
 
-    package let limits: Limits
+    package private(set) var limits: Limits
     package private(set) var index: SeriesIndex
     private var groups: [HeadGroup] = []
     private var groupNumbers: [String: Int] = [:]
@@ -75,6 +75,12 @@ package struct Head: Sendable {
     package init(limits: Limits = Limits()) {
         self.limits = limits
         index = SeriesIndex(limit: limits.series)
+    }
+
+    /// New limits are in force. Series that are known stay, even where there are more of them than a lower limit allows.
+    package mutating func limitsChanged(to new: Limits) {
+        limits = new
+        index.limit = new.series
     }
 
     /// The number of the group with this name, made if need be.

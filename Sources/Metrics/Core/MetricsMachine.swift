@@ -140,13 +140,15 @@ package struct MetricsMachine: Sendable {
         return act(actions, collector: name, now: now) + gather(now: now)
     }
 
-    /// The settings were read again.
+    /// The settings were read again. Where more series are allowed, those that were refused get another chance.
     package mutating func reconfigured(_ settings: Settings, plans: [CollectorPlan], now: Moment) -> [Action] {
-        self.settings.commitWait = settings.commitWait
-        self.settings.retention = settings.retention
+        let isWider = settings.head.series > head.limits.series
+        self.settings = settings
+        head.limitsChanged(to: settings.head)
         let kept = Set(plans.map(\.name))
         let gone = collectors.keys.filter { !kept.contains($0) }.sorted()
-        return gone.flatMap { collectorRemoved($0, now: now) } + plans.flatMap { collectorAdded($0, now: now) }
+        let actions = gone.flatMap { collectorRemoved($0, now: now) } + plans.flatMap { collectorAdded($0, now: now) }
+        return actions + (isWider ? collectors.keys.sorted().map { Action.sendTable($0) } : [])
     }
 
     // MARK: Rounds

@@ -13,7 +13,7 @@ package struct SeriesIndex: Sendable {
     private var next: UInt32 = 1
 
     /// The most series that are taken in; more are refused (and counted by who asks), never silently replaced.
-    package let limit: Int
+    package var limit: Int
 
     package init(limit: Int) {
         self.limit = limit
