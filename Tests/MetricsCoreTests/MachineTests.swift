@@ -301,6 +301,29 @@ struct MachineTests {
         #expect(world.machine.failure(of: "system") == nil)
     }
 
+    @Test("Every event that the machine takes shows as progress, a late and a stale one too")
+    func progress() {
+        var world = World()
+        var taken = world.machine.eventsTaken
+        func hasRisen() -> Bool {
+            defer { taken = world.machine.eventsTaken }
+            return world.machine.eventsTaken > taken
+        }
+        #expect(!hasRisen())
+        world.perform(world.machine.started(World.plans, now: world.now))
+        #expect(hasRisen())
+        world.perform(world.machine.ticked(now: world.now))
+        #expect(hasRisen())
+        world.perform(world.machine.timerFired(TimerID(999), now: world.now))
+        #expect(hasRisen())
+        world.perform(world.machine.committed(sequence: 999, now: world.now))
+        #expect(hasRisen())
+        world.perform(world.machine.flushAsked(now: world.now))
+        #expect(hasRisen())
+        _ = world.machine.status
+        #expect(!hasRisen())
+    }
+
     @Test("New settings are in force at once: more series are taken in, and fewer end none that are known")
     func newLimits() {
         var settings = MetricsMachine.Settings()

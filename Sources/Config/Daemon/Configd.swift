@@ -52,6 +52,7 @@ import Wire
     }
 
     package func tick(now: Moment) -> UInt64 {
+        context.enterCore()
         perform(keeper.ticked(now: now.instant))
         return keeper.handled
     }

@@ -72,6 +72,7 @@ import Wire
 
     /// Hands the tick to the machine, and answers how many events it has taken.
     package func tick(now: Moment) -> UInt64 {
+        context.enterCore()
         perform(machine.ticked(now: now))
         return machine.eventsTaken
     }

@@ -86,6 +86,8 @@ package struct MetricsMachine: Sendable {
 
     package private(set) var settings: Settings
     package private(set) var head: Head
+    /// Events that it has taken, stale ones too: what the keepalive watches.
+    package private(set) var eventsTaken: UInt64 = 0
     private var collectors: [String: Collector] = [:]
     private var timers = TimerIDs()
     private var owners: [TimerID: String] = [:]
@@ -112,14 +114,22 @@ package struct MetricsMachine: Sendable {
 
     /// The daemon runs: the store is read, and collectors begin.
     package mutating func started(_ plans: [CollectorPlan], now: Moment) -> [Action] {
+        eventsTaken += 1
         let timer = timers.next()
         retentionTimer = timer
         return readStore(now: now) + [.setTimer(timer, at: now.instant + .seconds(30))]
             + plans.flatMap { collectorAdded($0, now: now) }
     }
 
+    /// The daemon's tick, at any interval: proof that the loop and this machine work.
+    package mutating func ticked(now: Moment) -> [Action] {
+        eventsTaken += 1
+        return []
+    }
+
     /// A collector with a new name begins; one that is known goes on with its new plan.
     package mutating func collectorAdded(_ plan: CollectorPlan, now: Moment) -> [Action] {
+        eventsTaken += 1
         if let known = collectors[plan.name] {
             guard known.schedule.plan != plan else { return [] }
             return collectorRemoved(plan.name, now: now) + collectorAdded(plan, now: now)
@@ -133,6 +143,7 @@ package struct MetricsMachine: Sendable {
 
     /// What the collector measures is gone: its series end.
     package mutating func collectorRemoved(_ name: String, now: Moment) -> [Action] {
+        eventsTaken += 1
         guard var collector = collectors.removeValue(forKey: name) else { return [] }
         figuresTable = []
         let actions = collector.schedule.stopped()
@@ -142,6 +153,7 @@ package struct MetricsMachine: Sendable {
 
     /// The settings were read again. Where more series are allowed, those that were refused get another chance.
     package mutating func reconfigured(_ settings: Settings, plans: [CollectorPlan], now: Moment) -> [Action] {
+        eventsTaken += 1
         let isWider = settings.head.series > head.limits.series
         self.settings = settings
         head.limitsChanged(to: settings.head)
@@ -155,6 +167,7 @@ package struct MetricsMachine: Sendable {
 
     /// A timer that the machine asked for has fired; an old one does nothing.
     package mutating func timerFired(_ id: TimerID, now: Moment) -> [Action] {
+        eventsTaken += 1
         if id == retentionTimer { return retain(now: now) }
         if let name = owners.removeValue(forKey: id) {
             guard let actions = collectors[name]?.schedule.timerFired(id, now: now, timers: &timers) else { return [] }
@@ -171,6 +184,7 @@ package struct MetricsMachine: Sendable {
 
     /// A collector's round brought values.
     package mutating func collected(_ name: String, round: UInt64, _ collection: Collection, now: Moment) -> [Action] {
+        eventsTaken += 1
         guard let group = collectors[name]?.group else { return [] }
         let width = collection.table?.count ?? head.width(of: group)
         guard width == collection.values.count else {
@@ -199,6 +213,7 @@ package struct MetricsMachine: Sendable {
 
     /// A collector's round brought none.
     package mutating func failed(_ name: String, round: UInt64, reason: String, now: Moment) -> [Action] {
+        eventsTaken += 1
         guard let actions = collectors[name]?.schedule.failed(round: round, reason: reason, now: now, timers: &timers)
         else { return [] }
         collectors[name]?.failures += 1
@@ -207,7 +222,8 @@ package struct MetricsMachine: Sendable {
 
     /// Somebody wants a level measured now. The collectors of the level are those of `collectors(of:)`.
     package mutating func collectAsked(_ level: Level, now: Moment) -> [Action] {
-        collectors(of: level).flatMap { name -> [Action] in
+        eventsTaken += 1
+        return collectors(of: level).flatMap { name -> [Action] in
             guard let actions = collectors[name]?.schedule.asked(now: now, timers: &timers) else { return [] }
             return act(actions, collector: name, now: now)
         }
@@ -268,6 +284,7 @@ package struct MetricsMachine: Sendable {
     package mutating func storeRead(
         series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]], now: Moment
     ) -> [Action] {
+        eventsTaken += 1
         guard case .unread(let timer, _) = store else { return [] }
         damagedRecords = head.restoreBeneath(series: series, lastBlock: lastBlock, records: records)
         store = .quiet
@@ -279,6 +296,7 @@ package struct MetricsMachine: Sendable {
 
     /// The store could not be read: collectors go on, and it is tried again.
     package mutating func storeNotRead(reason: String, now: Moment) -> [Action] {
+        eventsTaken += 1
         guard case .unread(let timer, isReading: true) = store else { return [] }
         let next = timers.next()
         store = .unread(next, isReading: false)
@@ -306,6 +324,7 @@ package struct MetricsMachine: Sendable {
 
     /// A query wants everything that was measured up to now. It waits for `committed` or `commitFailed` while `isFlushing`.
     package mutating func flushAsked(now: Moment) -> [Action] {
+        eventsTaken += 1
         switch store {
         case .unread, .quiet: return []
         case .gathering(let timer): return [.cancelTimer(timer)] + commit(now: now)
@@ -326,6 +345,7 @@ package struct MetricsMachine: Sendable {
 
     /// The batch is on disk.
     package mutating func committed(sequence: UInt64, now: Moment) -> [Action] {
+        eventsTaken += 1
         guard case .committing(let batch, _, let deadline) = store, batch.sequence == sequence else { return [] }
         head.committed(batch)
         commits += 1
@@ -342,6 +362,7 @@ package struct MetricsMachine: Sendable {
 
     /// The batch was not written; it is part of the next one.
     package mutating func commitFailed(sequence: UInt64, reason: String, now: Moment) -> [Action] {
+        eventsTaken += 1
         guard case .committing(let batch, _, let deadline) = store, batch.sequence == sequence else { return [] }
         head.failedToCommit(batch)
         commitFailures += 1
@@ -365,6 +386,7 @@ package struct MetricsMachine: Sendable {
 
     /// The store's blocks were listed: what retention wants gone goes, with the series that no block is left of.
     package mutating func blocksListed(_ blocks: [BlockSummary], now: Moment) -> [Action] {
+        eventsTaken += 1
         let expired = Set(settings.retention.expired(blocks, nowMs: now.wall.milliseconds))
         // Blocks go in the order of their last time, so a series whose last block is among them has no other.
         guard let horizon = blocks.filter({ expired.contains($0.number) }).map(\.toMs).max() else { return [] }

@@ -21,8 +21,6 @@ import Wire
     private let queries: Queries
     private let notices: Notices
     private var settings: AllSettings
-    /// Events that the machine has handled: its progress.
-    private var events: UInt64 = 0
     private var isRunning = false
     /// Calls that wait for a commit or for a level's rounds; each looks again after every event.
     private var waiting: [@Loop () -> Bool] = []
@@ -64,10 +62,10 @@ import Wire
         }
     }
 
+    /// Hands the tick to the machine, and answers how many events it has taken.
     package func tick(now: Moment) -> UInt64 {
-        events += 1
-        wake()
-        return events
+        handle { machine, now in machine.ticked(now: now) }
+        return machine.eventsTaken
     }
 
     package var own: MetricsStatus { machine.status }
@@ -126,7 +124,7 @@ import Wire
 
     /// Hands an event to the machine and carries out what it answers.
     func handle(_ event: (inout MetricsMachine, Moment) -> [MetricsMachine.Action]) {
-        events += 1
+        context.enterCore()
         let actions = event(&machine, HostClock.now())
         for action in actions { perform(action) }
         wake()

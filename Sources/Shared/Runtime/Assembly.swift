@@ -101,7 +101,6 @@ package import Wire
         let now = HostClock.now()
         lagSeconds = max(0, (now.instant - lastTick.instant - interval).inSeconds)
         lastTick = now
-        context.coreFault?()
         let progress = program.tick(now: now)
         if progress > lastProgress { onProgress() }
         lastProgress = progress

@@ -51,7 +51,7 @@ package import Wire
     private(set) var threads: [@Sendable (Instant) -> ThreadState] = []
     private(set) var peers: [Peer] = []
     private(set) var isStopping = false
-    /// What a fault for tests does inside the next core tick; nil without one.
+    /// What a fault for tests does where the core is entered next; nil without one.
     var coreFault: (() -> Void)?
     /// The thread that `fault.blockStore` blocks, where there is one.
     var blockStore: (() -> Void)?
@@ -122,6 +122,9 @@ package import Wire
     package func publish(_ name: String, _ data: some WireObject) {
         server.publish(name, data, atMs: HostClock.now().wall.milliseconds)
     }
+
+    /// A program calls it as it hands an event to its core, the tick's at least: where the faults of a core sit.
+    package func enterCore() { coreFault?() }
 
     func becameReady() { readySince = HostClock.now() }
     func beganStopping() { isStopping = true }

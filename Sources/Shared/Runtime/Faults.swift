@@ -15,7 +15,7 @@ enum Faults {
         typealias Reply = NoFields
     }
 
-    /// Spins inside the core's next tick.
+    /// Spins where the core is entered next.
     enum SpinCore: RPCMethod {
         static let name = "fault.spinCore"
         static let access = Access.act
@@ -23,7 +23,7 @@ enum Faults {
         typealias Reply = NoFields
     }
 
-    /// Blocks inside the core's next tick, on a lock that nobody will release.
+    /// Blocks where the core is entered next, on a lock that nobody will release.
     enum DeadlockCore: RPCMethod {
         static let name = "fault.deadlockCore"
         static let access = Access.act

@@ -127,6 +127,7 @@ import Wire
 
     /// Gives the core the host's pressure: proof that loop and core work, and that the core hears of the host.
     package func tick(now: Moment) -> UInt64 {
+        context.enterCore()
         handledEvents += 1
         carryOut(core.pressureSeen(someAvg10: pressurePercent, now: now))
         return handledEvents
