@@ -360,7 +360,53 @@ struct MachineTests {
         #expect(world.lists == 2)
         let old = BlockSummary(number: 1, toMs: 5, sizeBytes: 10)
         let new = BlockSummary(number: 2, toMs: world.now.wall.milliseconds, sizeBytes: 10)
+        world.run(3_000_000)
         world.perform(world.machine.blocksListed([old, new], now: world.now))
+        #expect(world.dropped == [1])
+    }
+
+    @Test("A clock that jumps deletes nothing for its age until it has gone right for an hour")
+    func clockStep() {
+        var world = World()
+        world.perform(world.machine.started(World.plans, now: world.now))
+        let block = BlockSummary(number: 1, toMs: world.now.wall.milliseconds, sizeBytes: 10)
+        func list() {
+            world.dropped = []
+            world.perform(world.machine.blocksListed([block], now: world.now))
+        }
+        func pass(minutes: Int) {
+            for _ in 0..<minutes {
+                world.now = world.now.advanced(by: .seconds(60))
+                world.perform(world.machine.ticked(now: world.now))
+            }
+        }
+        pass(minutes: 120)
+        list()
+        #expect(world.dropped == [], "it is two hours old")
+        world.now.wall.milliseconds += 400 * 86_400_000
+        list()
+        #expect(world.dropped == [])
+        pass(minutes: 59)
+        list()
+        #expect(world.dropped == [])
+        pass(minutes: 2)
+        list()
+        #expect(world.dropped == [1])
+    }
+
+    @Test("A start believes no clock at once, and the limit of size holds whatever the clock says")
+    func clockAtStart() {
+        var settings = MetricsMachine.Settings()
+        settings.retention.sizeBytes = 15
+        var world = World()
+        world.machine = MetricsMachine(settings: settings)
+        world.now.wall.milliseconds += 400 * 86_400_000
+        world.perform(world.machine.started(World.plans, now: world.now))
+        let blocks = (1...3).map { BlockSummary(number: Int64($0), toMs: Int64($0), sizeBytes: 5) }
+        world.perform(world.machine.blocksListed(blocks, now: world.now))
+        #expect(world.dropped == [])
+        let large = BlockSummary(number: 4, toMs: 4, sizeBytes: 5)
+        world.perform(world.machine.blocksListed(blocks + [large], now: world.now))
         #expect(world.dropped == [1])
     }
 }

@@ -141,5 +141,7 @@ struct RangeTests {
         #expect(Retention(ageMs: 50_000, sizeBytes: 350).expired(blocks, nowMs: 9000) == [1, 2, 3, 4, 5, 6, 7])
         #expect(Retention(ageMs: 50_000, sizeBytes: 1000).expired(blocks, nowMs: 9000) == [])
         #expect(Retention(ageMs: 0, sizeBytes: 0).expired([], nowMs: 9000) == [])
+        #expect(Retention(ageMs: 5000, sizeBytes: 10_000).expired(blocks, nowMs: nil) == [])
+        #expect(Retention(ageMs: 5000, sizeBytes: 900).expired(blocks, nowMs: nil) == [1])
     }
 }

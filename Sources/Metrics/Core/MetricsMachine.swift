@@ -96,6 +96,7 @@ package struct MetricsMachine: Sendable {
     private var failingSince: Instant?
     private var failingReason: String?
     private var retentionTimer: TimerID?
+    private var clock = ClockWatch()
     /// Commits since the start, and those that the disk refused.
     package private(set) var commits: UInt64 = 0
     package private(set) var commitFailures: UInt64 = 0
@@ -115,15 +116,17 @@ package struct MetricsMachine: Sendable {
     /// The daemon runs: the store is read, and collectors begin.
     package mutating func started(_ plans: [CollectorPlan], now: Moment) -> [Action] {
         eventsTaken += 1
+        clock.looked(now: now)
         let timer = timers.next()
         retentionTimer = timer
         return readStore(now: now) + [.setTimer(timer, at: now.instant + .seconds(30))]
             + plans.flatMap { collectorAdded($0, now: now) }
     }
 
-    /// The daemon's tick, at any interval: proof that the loop and this machine work.
+    /// The daemon's tick, each minute or oftener: proof that the loop and this machine work, and a look at the clocks.
     package mutating func ticked(now: Moment) -> [Action] {
         eventsTaken += 1
+        clock.looked(now: now)
         return []
     }
 
@@ -387,7 +390,9 @@ package struct MetricsMachine: Sendable {
     /// The store's blocks were listed: what retention wants gone goes, with the series that no block is left of.
     package mutating func blocksListed(_ blocks: [BlockSummary], now: Moment) -> [Action] {
         eventsTaken += 1
-        let expired = Set(settings.retention.expired(blocks, nowMs: now.wall.milliseconds))
+        clock.looked(now: now)
+        let nowMs = clock.isBelieved(now: now) ? now.wall.milliseconds : nil
+        let expired = Set(settings.retention.expired(blocks, nowMs: nowMs))
         // Blocks go in the order of their last time, so a series whose last block is among them has no other.
         guard let horizon = blocks.filter({ expired.contains($0.number) }).map(\.toMs).max() else { return [] }
         return [.drop(blocks: expired.sorted(), series: head.forgetSeries(silentSince: horizon + 1))]

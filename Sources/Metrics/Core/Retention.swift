@@ -23,11 +23,13 @@ package struct Retention: Hashable, Sendable {
     }
 
     /// The blocks to drop, oldest first. Blocks from a time that has not come yet (the clock was set back) count as new.
-    package func expired(_ blocks: [BlockSummary], nowMs: Int64) -> [Int64] {
+    /// - Parameter nowMs: nil where the clock is not believed: then nothing goes for its age.
+    package func expired(_ blocks: [BlockSummary], nowMs: Int64?) -> [Int64] {
+        let oldestMs = nowMs.map { $0 - ageMs } ?? Int64.min
         var kept = blocks.reduce(Int64(0)) { $0 + $1.sizeBytes }
         var dropped: [Int64] = []
         for block in blocks.sorted(by: { ($0.toMs, $0.number) < ($1.toMs, $1.number) }) {
-            guard block.toMs < nowMs - ageMs || kept > sizeBytes else { break }
+            guard block.toMs < oldestMs || kept > sizeBytes else { break }
             kept -= block.sizeBytes
             dropped.append(block.number)
         }

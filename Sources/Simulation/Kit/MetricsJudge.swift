@@ -26,10 +26,13 @@ struct MetricsJudge {
     private let interval: Duration
     private var collectors: [String: Collector] = [:]
     private var shown: [SeriesID: Shown] = [:]
+    /// Since when the settable clock was not set, as far as metricsd can know.
+    private var isSteadySince: Instant?
 
     init(interval: Duration) { self.interval = interval }
 
     mutating func started(_ names: [String], now: Instant) {
+        isSteadySince = now
         for name in names { collectors[name] = Collector(wellSince: now) }
     }
 
@@ -67,6 +70,16 @@ struct MetricsJudge {
             return now - max(since, collector.lastOrder ?? since) > interval + Self.lateness
         }
         return late.keys.min().map { "metrics: \($0) was held up" }
+    }
+
+    /// The clock was set; what a slewed clock does as well is no step.
+    mutating func clockStepped(byMs step: Int64, now: Instant) { if step.magnitude > 10_000 { isSteadySince = now } }
+
+    /// Blocks are dropped: while the clock was set within the hour, for want of room only.
+    func dropped(_ numbers: [Int64], of store: SimulatedStore, keeps limit: Int64, now: Instant) -> String? {
+        guard let since = isSteadySince, now - since < .seconds(3600), !numbers.isEmpty else { return nil }
+        let size = store.summaries.reduce(0) { $0 + $1.sizeBytes }
+        return size > limit ? nil : "metrics: blocks were dropped for their age by a clock that had just been set"
     }
 
     /// A query has shown these, and they are promised.

@@ -101,6 +101,9 @@ final class SimulatedMetrics {
         timeline.after(.seconds(10)) { [self] in if life == self.life { dies() } }
     }
 
+    /// The settable clock was set.
+    func clockStepped(byMs step: Int64) { judge.clockStepped(byMs: step, now: timeline.now) }
+
     /// Something ails a collector for a while.
     func ails(_ name: String, _ ailment: Fault.CollectorAilment, for lasts: Duration) {
         guard ailments[name] == nil else { return }
@@ -138,6 +141,7 @@ final class SimulatedMetrics {
     private func look(_ life: Int) {
         after(.seconds(61)) { [self] in
             if !isStopped {
+                act { $0.ticked(now: self.timeline.moment) }
                 if random.next() & 7 == 0 {
                     act { $0.flushAsked(now: self.timeline.moment) }
                     after(.milliseconds(20)) { [self] in query() }
@@ -180,7 +184,9 @@ final class SimulatedMetrics {
             after(.milliseconds(2)) { [self] in
                 act { $0.blocksListed(self.store.summaries, now: self.timeline.moment) }
             }
-        case .drop(let blocks, let series): store.drop(blocks: blocks, series: series)
+        case .drop(let blocks, let series):
+            tell(judge.dropped(blocks, of: store, keeps: Self.settings.retention.sizeBytes, now: timeline.now))
+            store.drop(blocks: blocks, series: series)
         case .report(let report): heard(report)
         }
     }

@@ -346,7 +346,9 @@ package final class Simulation {
         case .fullDisk(let lasts):
             host.diskIsFull = true
             timeline.after(lasts) { [self] in host.diskIsFull = false }
-        case .clockStep(let milliseconds): timeline.wallOffsetMs += milliseconds
+        case .clockStep(let milliseconds):
+            timeline.wallOffsetMs += milliseconds
+            metrics.clockStepped(byMs: milliseconds)
         case .databaseDown(let lasts):
             host.databaseIsDown = true
             ail("gateway", .withoutDatabase, for: nil)
