@@ -201,4 +201,24 @@ struct MetricsReadersTests {
         #expect(asked.table?.map(\.metric) == ["a", "e"])
         #expect(asked.values == [1, 7] && asked.refused == 0)
     }
+
+    @Test("File systems are measured as process 1 sees them, and as metricsd does where that is not permitted")
+    func filesystems() throws {
+        let process = "/tmp/mainstay-mounts-\(UUID().uuidString.prefix(8))"
+        defer { try? FileManager.default.removeItem(atPath: process) }
+        try FileManager.default.createDirectory(atPath: "\(process)/root/data", withIntermediateDirectories: true)
+        try "/dev/vdb /data ext4 rw,relatime 0 0\n/dev/vdc /gone ext4 ro 0 0\n"
+            .write(toFile: "\(process)/mounts", atomically: false, encoding: .utf8)
+        let seen = FilesystemReader(process: process).measure(withTable: true)
+        let values = named(seen, try #require(seen.table))
+        let data = "{device=\"/dev/vdb\",fstype=\"ext4\",mountpoint=\"/data\"}"
+        #expect(values["node_filesystem_size_bytes\(data)"] ?? 0 > 0)
+        #expect(values["node_filesystem_readonly\(data)"] == 0)
+        let gone = "{device=\"/dev/vdc\",fstype=\"ext4\",mountpoint=\"/gone\"}"
+        #expect(values["node_filesystem_device_error\(gone)"] == 1)
+        #expect(values["node_filesystem_readonly\(gone)"] == 1)
+        let refused = FilesystemReader(process: "\(process)/nobody").measure(withTable: true)
+        #expect(refused.table == FilesystemReader(process: "/proc/self").measure(withTable: true).table)
+        #expect(refused.table?.isEmpty == false)
+    }
 }

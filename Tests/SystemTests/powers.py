@@ -104,6 +104,12 @@ def read(*names):
     return act
 
 
+def see_file_systems(pid):
+    assert open("/proc/1/mounts").read()
+    assert not os.statvfs("/proc/1/root/").f_flag & os.ST_RDONLY, "read-only is this sandbox, not the host"
+    os.statvfs("/proc/1/root/home")
+
+
 def list_files(pid):
     for name in os.listdir(f"/proc/{pid}/fd"):
         os.readlink(f"/proc/{pid}/fd/{name}")
@@ -208,7 +214,10 @@ EVIDENCE = read("task/{pid}/wchan", "task/{pid}/syscall", "task/{pid}/status", "
 
 MAY = {
     "configd": {"replace a guarded file": replace_env, "open a file without following links": open_beneath},
-    "metricsd": {"read a process's figures": FIGURES, "list its files": list_files, "probe over TCP": probe},
+    "metricsd": {
+        "read a process's figures": FIGURES, "list its files": list_files, "probe over TCP": probe,
+        "see the host's file systems": see_file_systems,
+    },
     "healthd": {
         "probe over TCP": probe, "run a command": run_a_command, "run Node": run_node, "yield to others": yield_to_others,
         "read the host's load": lambda pid: open("/proc/loadavg").read(),

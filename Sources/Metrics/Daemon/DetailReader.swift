@@ -87,8 +87,9 @@ final class DeviceReader {
     }
 }
 
-/// How full file systems are, under node_exporter's names. statvfs(2) on a dead network mount never returns: that is why this has
-/// a thread of its own.
+/// How full file systems are, under node_exporter's names: as process 1 sees them, since in metricsd's own sandbox all of them are
+/// read-only, /home is empty and /tmp is another. statvfs(2) on a dead network mount never returns: that is why this has a
+/// thread of its own.
 final class FilesystemReader {
     /// node_exporter's defaults (1.5.0): what is no storage.
     private static let ignoredTypes: Set<String> = [
@@ -98,6 +99,19 @@ final class FilesystemReader {
     ]
     private static let ignoredFolders = ["/dev", "/proc", "/sys", "/run/credentials", "/var/lib/docker"]
 
+    /// The mounts of one process, and the folder under which their paths lead there.
+    private struct View {
+        var mounts: ProcFile
+        var root: String
+
+        /// A process's mounts may be read by anybody, its root only by whom the kernel lets trace it (ptrace(2), "access mode
+        /// checking").
+        var isPermitted: Bool {
+            var status = statvfs()
+            return statvfs("\(root)/", &status) == 0
+        }
+    }
+
     private struct Mount: Hashable {
         var device: String
         var folder: String
@@ -106,14 +120,21 @@ final class FilesystemReader {
     }
 
     private let buffer = ReadBuffer()
-    private let mounts = ProcFile("/proc/self/mounts")
+    private let host: View
+    private let own = View(mounts: ProcFile("/proc/self/mounts"), root: "")
     private var round = RoundBuilder()
+
+    /// - Parameter process: the folder in /proc of the process whose view counts, where that is permitted: not in a run by hand.
+    init(process: String = "/proc/1") {
+        host = View(mounts: ProcFile("\(process)/mounts"), root: "\(process)/root")
+    }
 
     func measure(withTable: Bool) -> Collection {
         var seen: Set<String> = []
-        for mount in list() where seen.insert(mount.folder).inserted {
+        let view = host.isPermitted && host.mounts.read(into: buffer) ? host : own
+        for mount in list(view) where seen.insert(mount.folder).inserted {
             var status = statvfs()
-            let failed = statvfs(mount.folder, &status) != 0
+            let failed = statvfs(view.root + mount.folder, &status) != 0
             add(mount, "node_filesystem_device_error", failed ? 1 : 0)
             add(mount, "node_filesystem_readonly", mount.isReadOnly ? 1 : 0)
             guard !failed else { continue }
@@ -127,8 +148,8 @@ final class FilesystemReader {
         return round.finish(withTable: withTable)
     }
 
-    private func list() -> [Mount] {
-        guard mounts.read(into: buffer) else { return [] }
+    private func list(_ view: View) -> [Mount] {
+        guard view.mounts.read(into: buffer) else { return [] }
         var found: [Mount] = []
         var scanner = ByteScanner(buffer.bytes)
         while !scanner.isAtEnd {
