@@ -227,11 +227,23 @@ struct HeadTests {
         limits.series = 1
         var head = Head(limits: limits)
         let group = head.group("system")
-        #expect(head.define(group: group, series: [first, second]) == [second])
+        #expect(head.define(group: group, series: [first, second]).overLimit == [second])
         head.append(group: group, time: 1000, values: [1, 2])
         #expect(visible(head, first, uncommitted: true) == [1000: 1])
         #expect(head.refusedValues == 1)
         #expect(head.current(group: group)?.values.map(\.value) == [1])
+    }
+
+    @Test("A series that stands in a table twice is no matter of the limit, and its first value counts")
+    func repeatedSeries() {
+        var head = head()
+        let group = head.group("system")
+        let refused = head.define(group: group, series: [first, second, first])
+        #expect(refused.overLimit.isEmpty)
+        #expect(refused.repeated == [first])
+        head.append(group: group, time: 1000, values: [1, 2, 3])
+        #expect(visible(head, first, uncommitted: true) == [1000: 1])
+        #expect(visible(head, second, uncommitted: true) == [1000: 2])
     }
 
     @Test("Only series that no collector measures are forgotten")

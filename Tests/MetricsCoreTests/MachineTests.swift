@@ -301,6 +301,25 @@ struct MachineTests {
         #expect(world.machine.failure(of: "system") == nil)
     }
 
+    @Test("A limit that is reached and a series that is named twice are told apart")
+    func refusals() throws {
+        var settings = MetricsMachine.Settings()
+        settings.head.series = 1
+        var world = World()
+        world.machine = MetricsMachine(settings: settings)
+        world.perform(world.machine.started([World.plans[0]], now: world.now))
+        world.perform(world.machine.collectAsked(.process, now: world.now))
+        let round = try #require(world.collecting.first).round
+        let table = [Labels("a"), Labels("b"), Labels("a"), Labels("c")]
+        let values = Collection(table: table, values: [1, 2, 3, 4])
+        world.perform(world.machine.collected("process", round: round, values, now: world.now))
+        #expect(
+            world.reports == [
+                .seriesRefused(collector: "process", count: 2, example: "b"),
+                .seriesRepeated(collector: "process", count: 1, example: "a"),
+            ])
+    }
+
     @Test("Every event that the machine takes shows as progress, a late and a stale one too")
     func progress() {
         var world = World()

@@ -117,6 +117,7 @@ enum Socket: String, CaseIterable, Sendable {
                 MetricsEvents.storeFailed: Message(StoreFailed.self),
                 MetricsEvents.storeRecovered: Message(StoreRecovered.self),
                 MetricsEvents.seriesRefused: Message(SeriesRefused.self),
+                MetricsEvents.seriesRepeated: Message(SeriesRefused.self),
             ]
         case .healthd:
             [

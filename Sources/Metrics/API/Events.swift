@@ -10,11 +10,15 @@ package enum MetricsEvents {
     package static let storeFailed = "storeFailed"
     /// The disk takes values again.
     package static let storeRecovered = "storeRecovered"
-    /// Series were refused because a limit is reached.
+    /// Series were refused because the limit of how many there may be is reached.
     package static let seriesRefused = "seriesRefused"
+    /// A collector names series twice; of each the first value counts.
+    package static let seriesRepeated = "seriesRepeated"
 
     /// The names of all events, as `subscribe` takes them.
-    package static let all = [collectorFailed, collectorRecovered, storeFailed, storeRecovered, seriesRefused]
+    package static let all = [
+        collectorFailed, collectorRecovered, storeFailed, storeRecovered, seriesRefused, seriesRepeated,
+    ]
 }
 
 /// The data of `collectorFailed`.
@@ -93,7 +97,7 @@ package struct StoreRecovered: WireObject {
     package func write(to object: inout ObjectWriter) { object.member("downMs", downMs) }
 }
 
-/// The data of `seriesRefused`.
+/// The data of `seriesRefused` and of `seriesRepeated`.
 package struct SeriesRefused: WireObject {
     package var collector: String
     package var count: Int

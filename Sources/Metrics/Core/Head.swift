@@ -67,7 +67,7 @@ package struct Head: Sendable {
     private var inFlight: [HeadMark] = []
     private var nextSequence: UInt64 = 1
 
-    /// Values that could not be stored because the series limit was reached, since the start.
+    /// Values that could not be stored because their series was refused, since the start.
     package private(set) var refusedValues: UInt64 = 0
     /// Complete blocks dropped because the disk refused them for too long, since the start.
     package private(set) var droppedBlocks: UInt64 = 0
@@ -91,23 +91,30 @@ package struct Head: Sendable {
         return groups.count - 1
     }
 
+    /// What of a table was not taken in.
+    package struct Refused: Hashable, Sendable {
+        /// New series beyond the limit of how many there may be.
+        package var overLimit: [Labels] = []
+        /// Series that stand in the table a second time: the first counts.
+        package var repeated: [Labels] = []
+    }
+
     /// From now on a round of `group` holds these series, in this order. Series that it held before and lacks now end with a
     /// stale marker in the next round.
-    /// - Returns: the labels that were refused: because the limit is reached, or because they stand in the table twice.
-    package mutating func define(group: Int, series labels: [Labels]) -> [Labels] {
+    package mutating func define(group: Int, series labels: [Labels]) -> Refused {
         var ids: [SeriesID] = []
         var positions: [Int] = []
         var seen: Set<SeriesID> = []
-        var refused: [Labels] = []
+        var refused = Refused()
         ids.reserveCapacity(labels.count)
         for (position, label) in labels.enumerated() {
             guard let (id, isNew) = index.resolve(label) else {
-                refused.append(label)
+                refused.overLimit.append(label)
                 continue
             }
             if isNew { newSeries.append(NewSeries(id: id, labels: label)) }
             guard seen.insert(id).inserted else {
-                refused.append(label)
+                refused.repeated.append(label)
                 continue
             }
             ids.append(id)

@@ -49,7 +49,10 @@ package struct MetricsMachine: Sendable {
         case collectorUp(String, level: Level, downFor: Duration)
         case storeFailing(reason: String)
         case storeWorking(failedFor: Duration)
+        /// The limit of how many series there may be is reached.
         case seriesRefused(collector: String, count: Int, example: String)
+        /// A collector names series twice in one round.
+        case seriesRepeated(collector: String, count: Int, example: String)
     }
 
     /// What the daemon carries out.
@@ -209,9 +212,16 @@ package struct MetricsMachine: Sendable {
 
     private mutating func define(_ table: [Labels], collector: String, group: Int) -> [Action] {
         let refused = head.define(group: group, series: table)
-        guard let example = refused.first else { return [] }
-        let report = Report.seriesRefused(collector: collector, count: refused.count, example: example.description)
-        return [.report(report)]
+        var reports: [Action] = []
+        if let example = refused.overLimit.first?.description {
+            let count = refused.overLimit.count
+            reports.append(.report(.seriesRefused(collector: collector, count: count, example: example)))
+        }
+        if let example = refused.repeated.first?.description {
+            let count = refused.repeated.count
+            reports.append(.report(.seriesRepeated(collector: collector, count: count, example: example)))
+        }
+        return reports
     }
 
     /// A collector's round brought none.

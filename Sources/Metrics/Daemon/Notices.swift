@@ -11,6 +11,7 @@ import Wire
     private static let storeFailed = MessageID("19c12d1c24fd4da7a1a6cea0909794e7")
     private static let storeRecovered = MessageID("aa8592f7caed44dfac3d29a99617ea97")
     private static let seriesRefused = MessageID("7ac537a0d7d94374963da79d85b46312")
+    private static let seriesRepeated = MessageID("31f16f2fedb049ec8785348ec2720ee8")
 
     private let context: DaemonContext
 
@@ -38,6 +39,10 @@ import Wire
             log(
                 .warning, "\(count) series of \(collector) were refused, among them \(example)", Self.seriesRefused,
                 ["MAINSTAY_COLLECTOR": collector])
+        case .seriesRepeated(let collector, let count, let example):
+            log(
+                .warning, "\(collector) names \(count) series twice, among them \(example)", Self.seriesRepeated,
+                ["MAINSTAY_COLLECTOR": collector])
         }
     }
 
@@ -58,6 +63,9 @@ import Wire
         case .seriesRefused(let collector, let count, let example):
             context.publish(
                 MetricsEvents.seriesRefused, SeriesRefused(collector: collector, count: count, example: example))
+        case .seriesRepeated(let collector, let count, let example):
+            context.publish(
+                MetricsEvents.seriesRepeated, SeriesRefused(collector: collector, count: count, example: example))
         }
     }
 

@@ -199,7 +199,8 @@ final class SimulatedMetrics {
         case .collectorUp(let name, _, _): onNews("\(name) is up")
         case .storeFailing(let reason): onNews("the store fails: \(reason)")
         case .storeWorking: onNews("the store works")
-        case .seriesRefused(let name, let count, _): onBroken("metrics: \(count) series of \(name) were refused")
+        case .seriesRefused(let name, let count, _), .seriesRepeated(let name, let count, _):
+            onBroken("metrics: \(count) series of \(name) were refused")
         }
     }
 
