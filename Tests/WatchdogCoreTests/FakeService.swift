@@ -87,6 +87,8 @@ struct FakeService {
     var exitCode: Int32?
     var exitSignal: Int32?
     var job: UnitView.Job?
+    /// `Restart=` of its unit.
+    var restart = "always"
     var openProbes: [(id: ProbeID, sent: Instant)] = []
     var starts = 0
     private var nextPid: Int32 = 100
@@ -97,7 +99,7 @@ struct FakeService {
     var view: UnitView {
         UnitView(
             active: active, sub: sub, main: process ?? zombie, mainStartedAt: process == nil ? nil : mainStartedAt,
-            job: job, result: result, exitCode: exitCode, exitSignal: exitSignal)
+            job: job, restart: restart, result: result, exitCode: exitCode, exitSignal: exitSignal)
     }
 
     mutating func begin(at now: Instant, up: Bool = false) {

@@ -540,6 +540,20 @@ import WatchdogAPI
         #expect(rig.gateway.starts == 1)
     }
 
+    @Test func `a unit without the drop-in is warned of, and no more once it has it`() {
+        var rig = Rig()
+        #expect(rig.core.summaries(now: rig.now).first?.warning == nil, "nothing is known yet")
+        rig.gateway.restart = "on-failure"
+        rig.settle()
+        let warning = rig.core.summaries(now: rig.now).first?.warning
+        #expect(warning?.contains("Restart=on-failure") == true)
+        #expect(warning?.contains("/etc/systemd/system/gateway.service.d/50-mainstay.conf") == true)
+        rig.gateway.restart = "always"
+        rig.restartWatchdogd(after: .seconds(2))
+        rig.run(.seconds(10))
+        #expect(rig.core.summaries(now: rig.now).first?.warning == nil)
+    }
+
     @Test func `a hang begun while watchdogd was away is recovered within 60 s`() {
         for fault in [FakeService.Behaviour.spinning, .blocked, .stopped, .storming] {
             var rig = Rig()

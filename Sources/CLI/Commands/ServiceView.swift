@@ -98,6 +98,7 @@ extension ServiceReport {
         let condition = summary.condition.cell
         lines.add("guard", Cell("\(condition.text) for \(Words.age(since: summary.sinceMs))", condition.style))
         lines.add("unit", summary.unit)
+        if let warning = summary.warning { lines.add("warning", warning) }
         lines.add("process", process.map(\.line) ?? summary.pid.map { "pid \($0)" })
         lines.add("last good answer", summary.lastGoodMs.map { "\(Words.age(since: $0)) ago" })
         lines.add(

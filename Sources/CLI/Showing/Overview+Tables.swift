@@ -79,6 +79,10 @@ extension ServiceLine {
         }
         if let hold = guarding?.hold { return Cell("held by \(hold.by): \(hold.reason)", .warning) }
         if let health, health.status != .healthy, let cause = health.cause { return Cell(cause, .warning) }
+        // The first clause here; `mainstay status SERVICE` shows the remedy too.
+        if let warning = guarding?.warning, let clause = warning.split(separator: ":").first {
+            return Cell(String(clause), .warning)
+        }
         return .none
     }
 }

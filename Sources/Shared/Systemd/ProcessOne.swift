@@ -392,6 +392,7 @@ package actor ProcessOne {
             case "LoadState": state.loadState = reader.string() ?? ""
             case "ActiveState": state.activeState = reader.string() ?? ""
             case "SubState": state.subState = reader.string() ?? ""
+            case "Restart": state.restart = reader.string() ?? ""
             case "Result": state.result = reader.string() ?? ""
             case "ExecMainStartTimestampMonotonic": state.mainStartedUsec = reader.uint64() ?? 0
             case "MainPID": state.mainPid = reader.uint32().map { Int32(clamping: $0) } ?? 0

@@ -8,6 +8,8 @@ package struct UnitState: Hashable, Sendable {
     package var activeState = ""
     /// `running`, `dead`, `auto-restart`, `start-pre`, …: the service's own state under `activeState`.
     package var subState = ""
+    /// `Restart=`: `always`, `no`, `on-failure`, …; empty until it was read.
+    package var restart = ""
     /// `success`, `exit-code`, `signal`, `core-dump`, `watchdog`, `oom-kill`, `start-limit-hit`, …
     package var result = ""
     /// 0 while there is none.

@@ -342,23 +342,28 @@ package struct Adopted: WireObject {
     package var pid: Int64?
     /// An incident that it goes on with.
     package var incident: String?
+    /// What in the unit's own settings stands in the guard's way, as `ServiceSummary.warning`.
+    package var warning: String?
 
-    package init(service: String, pid: Int64? = nil, incident: String? = nil) {
+    package init(service: String, pid: Int64? = nil, incident: String? = nil, warning: String? = nil) {
         self.service = service
         self.pid = pid
         self.incident = incident
+        self.warning = warning
     }
 
     package init(from fields: inout Fields) throws(WireError) {
         service = try fields.value("service")
         pid = try fields.optional("pid")
         incident = try fields.optional("incident")
+        warning = try fields.optional("warning")
     }
 
     package func write(to object: inout ObjectWriter) {
         object.member("service", service)
         object.member("pid", pid)
         object.member("incident", incident)
+        object.member("warning", warning)
     }
 }
 

@@ -95,11 +95,13 @@ package struct ServiceSummary: WireObject {
     /// Restarts left in the budget: refilled by validated health, one in 2 min.
     package var restartsLeft: Double
     package var hold: HoldInfo?
+    /// What in the unit's own settings stands in the guard's way, with its remedy; nil for nothing.
+    package var warning: String?
 
     package init(
         service: String, unit: String, condition: GuardCondition, sinceMs: Int64, pid: Int64? = nil,
         lastGoodMs: Int64? = nil, incident: String? = nil, incidentClass: IncidentClass? = nil, restartsLeft: Double,
-        hold: HoldInfo? = nil
+        hold: HoldInfo? = nil, warning: String? = nil
     ) {
         self.service = service
         self.unit = unit
@@ -111,6 +113,7 @@ package struct ServiceSummary: WireObject {
         self.incidentClass = incidentClass
         self.restartsLeft = restartsLeft
         self.hold = hold
+        self.warning = warning
     }
 
     package init(from fields: inout Fields) throws(WireError) {
@@ -124,6 +127,7 @@ package struct ServiceSummary: WireObject {
         incidentClass = try fields.optional("class")
         restartsLeft = try fields.value("restartsLeft")
         hold = try fields.optional("hold")
+        warning = try fields.optional("warning")
     }
 
     package func write(to object: inout ObjectWriter) {
@@ -137,6 +141,7 @@ package struct ServiceSummary: WireObject {
         object.member("class", incidentClass)
         object.member("restartsLeft", restartsLeft)
         object.member("hold", hold)
+        object.member("warning", warning)
     }
 }
 

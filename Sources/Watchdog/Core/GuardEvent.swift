@@ -195,6 +195,8 @@ package struct UnitView: Hashable, Sendable {
     package var mainStartedAt: Instant?
     /// `Job`; nil for none.
     package var job: Job?
+    /// `Restart`: `always`, `no`, `on-failure` …; nil where it is not known.
+    package var restart: String?
     /// `Result`: `success`, `exit-code`, `signal`, `core-dump`, `watchdog`, `oom-kill` …
     package var result: String
     /// `ExecMainStatus`, where `ExecMainCode` is CLD_EXITED.
@@ -204,13 +206,14 @@ package struct UnitView: Hashable, Sendable {
 
     package init(
         active: Active, sub: String, main: ProcessIdentity? = nil, mainStartedAt: Instant? = nil, job: Job? = nil,
-        result: String = "success", exitCode: Int32? = nil, exitSignal: Int32? = nil
+        restart: String? = nil, result: String = "success", exitCode: Int32? = nil, exitSignal: Int32? = nil
     ) {
         self.active = active
         self.sub = sub
         self.main = main
         self.mainStartedAt = mainStartedAt
         self.job = job
+        self.restart = restart
         self.result = result
         self.exitCode = exitCode
         self.exitSignal = exitSignal

@@ -11,7 +11,16 @@ extension GuardMachine {
             service: service, unit: settings.unit, condition: condition, sinceMs: stateSince.wall.milliseconds,
             pid: process.map { Int64($0.pid) }, lastGoodMs: lastGood?.wall.milliseconds,
             incident: incident?.record.id, incidentClass: incident?.record.incidentClass,
-            restartsLeft: settled.tokens, hold: hold)
+            restartsLeft: settled.tokens, hold: hold, warning: unitWarning)
+    }
+
+    /// Only with `Restart=always` does a unit that ended by itself look otherwise than one that somebody stopped, and only
+    /// then does process 1 stand in for a watchdogd that is gone.
+    var unitWarning: String? {
+        guard let restart = unit?.restart, restart != "always", unit?.active != .missing else { return nil }
+        return "\(settings.unit) has Restart=\(restart): when it ends by itself, that looks like an operator's stop. "
+            + "Install /usr/share/mainstay/guarded.conf as /etc/systemd/system/\(settings.unit).d/50-mainstay.conf, then "
+            + "run systemctl daemon-reload"
     }
 
     /// Everything.

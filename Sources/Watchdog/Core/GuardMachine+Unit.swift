@@ -105,7 +105,8 @@ extension GuardMachine {
                 .announce(
                     .adopted(
                         Adopted(
-                            service: service, pid: process.map { Int64($0.pid) }, incident: incident?.record.id))))
+                            service: service, pid: process.map { Int64($0.pid) }, incident: incident?.record.id,
+                            warning: unitWarning))))
         }
         if hold != nil {
             enter(.held, now: now)

@@ -56,7 +56,10 @@ enum Story {
                 .notice, data.service, "somebody else acted: \(data.action), \(data.success ? "it helped" : "in vain")",
                 recoveryRecorded, ["MAINSTAY_ACTION": data.action])
         case .adopted(let data):
-            entry(.info, data.service, "guarded\(data.pid.map { ", pid \($0)" } ?? ", not running")", adopted)
+            entry(
+                data.warning == nil ? .info : .warning, data.service,
+                "guarded\(data.pid.map { ", pid \($0)" } ?? ", not running")\(data.warning.map { ". \($0)" } ?? "")",
+                adopted)
         case .operatorActed(let data):
             entry(.notice, data.service, "\(data.what), and not by Mainstay", operatorActed)
         }

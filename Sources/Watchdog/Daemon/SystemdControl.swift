@@ -188,6 +188,7 @@ package import WatchdogCore
             mainStartedAt: state.mainStartedUsec == 0
                 ? nil : Instant(nanoseconds: Int64(clamping: state.mainStartedUsec) &* 1000),
             job: state.job == 0 ? nil : UnitView.Job(kind: state.jobKind, ours: isOurs),
+            restart: state.restart.isEmpty ? nil : state.restart,
             result: state.result.isEmpty ? "success" : state.result,
             exitCode: state.exitCode == CLD_EXITED ? state.exitStatus : nil,
             exitSignal: state.exitCode == CLD_KILLED || state.exitCode == CLD_DUMPED ? state.exitStatus : nil)
