@@ -4,7 +4,7 @@ import Time
 
 /// One connection to an address of this host, made to see whether somebody takes it (what HAProxy calls a layer 4
 /// check), without a channel: a connection that carries nothing needs no buffers, handlers and readiness events, which
-/// cost more than the kernel's whole handshake (callgrind, README "What it costs").
+/// took a third more CPU than the rest of a probe together (perf, guarding 20 services at a 1 s probe).
 ///
 /// On the loopback interface the kernel ends the handshake within the call of connect(2), so the second call tells how
 /// it went. Where the listener's backlog is full it drops the SYN, and sends the next one after a second: then it is
