@@ -25,18 +25,18 @@ import Time
         #expect(gaps.allSatisfy { $0 == .seconds(1) })
     }
 
-    @Test("Jitter moves each round, within its bound, and never the grid")
-    func jitter() {
-        var check = CheckConfig.tcp("http")
-        check.jitter = .milliseconds(100)
-        var world = world(check)
-        world.pass(.seconds(2))
+    @Test("Rounds of many checks fall into four wake-ups a second, and none into one alone")
+    func slots() {
+        let checks = (0..<40).map { number in
+            CheckConfig(name: "c\(number)", probe: .tcp(TCPProbe(host: "127.0.0.1", port: 1)), interval: .seconds(1))
+        }
+        var world = HealthWorld(HealthConfig(services: [ServiceConfig(name: "web", checks: checks)]))
+        world.pass(.seconds(5))
         world.forget()
-        world.pass(.seconds(1000))
-        #expect(world.probesStarted.count == 1000)
-        let offsets = world.probesStarted.map { ($0.at - .zero).milliseconds % 1000 }
-        #expect((offsets.max() ?? 0) - (offsets.min() ?? 0) <= 100)
-        #expect(Set(offsets).count > 50)
+        world.pass(.seconds(10))
+        let places = world.probesStarted.map { ($0.at - .zero).milliseconds % 1000 }
+        #expect(places.count == 400)
+        #expect(Set(places) == [0, 250, 500, 750])
     }
 
     @Test("All checks look within two seconds of the start, and then spread over their interval")
@@ -74,10 +74,10 @@ import Time
         var check = CheckMachine(.tcp("http"), now: start)
         let begun = check.begin(now: start, ids: &ids, random: &random)
         guard case .startTimer(let first, _) = try #require(begun.first) else { throw Unexpected() }
-        let probing = check.timerFired(first, now: start, ids: &ids, random: &random)
+        let probing = check.timerFired(first, now: start, ids: &ids)
         guard case .startTimer(let deadline, _) = try #require(probing.last) else { throw Unexpected() }
         let late = start.advanced(by: .milliseconds(500 + 501))
-        let actions = check.timerFired(deadline, now: late, ids: &ids, random: &random)
+        let actions = check.timerFired(deadline, now: late, ids: &ids)
         #expect(check.result.last == .unknown)
         #expect(check.message == "healthd itself was 501 ms late")
         guard case .abandonProbe = try #require(actions.first) else { throw Unexpected() }
@@ -94,8 +94,8 @@ import Time
         let strangerRun = RunID(999)
         func nothingHappens() {
             let before = check
-            #expect(check.timerFired(strangerTimer, now: start, ids: &ids, random: &random).isEmpty)
-            #expect(check.probeEnded(strangerRun, good, now: start, ids: &ids, random: &random).isEmpty)
+            #expect(check.timerFired(strangerTimer, now: start, ids: &ids).isEmpty)
+            #expect(check.probeEnded(strangerRun, good, now: start, ids: &ids).isEmpty)
             #expect(check.reportReceived(good, now: start, ids: &ids).isEmpty)
             #expect(check == before)
         }
@@ -103,15 +103,15 @@ import Time
         guard case .startTimer(let first, _) = try #require(check.begin(now: start, ids: &ids, random: &random).first)
         else { throw Unexpected() }
         nothingHappens()
-        let probing = check.timerFired(first, now: start, ids: &ids, random: &random)
+        let probing = check.timerFired(first, now: start, ids: &ids)
         guard case .startProbe(let run) = try #require(probing.first) else { throw Unexpected() }
         nothingHappens()
-        #expect(check.timerFired(first, now: start, ids: &ids, random: &random).isEmpty)
+        #expect(check.timerFired(first, now: start, ids: &ids).isEmpty)
         let bad = ProbeOutcome(.critical, "refused")
-        let pausing = check.probeEnded(run, bad, now: start, ids: &ids, random: &random)
+        let pausing = check.probeEnded(run, bad, now: start, ids: &ids)
         #expect(pausing.count == 2)
         nothingHappens()
-        #expect(check.probeEnded(run, bad, now: start, ids: &ids, random: &random).isEmpty)
+        #expect(check.probeEnded(run, bad, now: start, ids: &ids).isEmpty)
         #expect(check.retire().count == 1)
         nothingHappens()
         #expect(check.retire().isEmpty)

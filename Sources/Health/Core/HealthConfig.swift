@@ -49,8 +49,6 @@ package struct CheckConfig: Hashable, Sendable {
     package var interval: Duration
     /// How long one attempt may take.
     package var timeout: Duration
-    /// Each round starts up to this much after its place in the grid, so that checks do not march in step.
-    package var jitter: Duration
     /// Further attempts in a round, each `retryDelay` after the failure of the one before.
     package var retries: Int
     package var retryDelay: Duration
@@ -58,7 +56,7 @@ package struct CheckConfig: Hashable, Sendable {
 
     package init(
         name: String, probe: Probe, dependency: String? = nil, isCritical: Bool = true,
-        interval: Duration = .seconds(5), timeout: Duration = .seconds(1), jitter: Duration = .zero, retries: Int = 0,
+        interval: Duration = .seconds(5), timeout: Duration = .seconds(1), retries: Int = 0,
         retryDelay: Duration = .milliseconds(200), thresholds: Thresholds = Thresholds()
     ) {
         self.name = name
@@ -67,7 +65,6 @@ package struct CheckConfig: Hashable, Sendable {
         self.isCritical = isCritical
         self.interval = interval
         self.timeout = timeout
-        self.jitter = jitter
         self.retries = retries
         self.retryDelay = retryDelay
         self.thresholds = thresholds

@@ -108,16 +108,16 @@ package struct HealthMachine: Sendable {
     /// A timer fired. One that nothing waits for any more does nothing.
     package mutating func timerFired(_ timer: TimerID, now: Moment) -> [HealthAction] {
         guard let id = timers.removeValue(forKey: timer) else { return [] }
-        return step(id, now: now) { check, ids, random in
-            check.timerFired(timer, now: now, ids: &ids, random: &random)
+        return step(id, now: now) { check, ids in
+            check.timerFired(timer, now: now, ids: &ids)
         }
     }
 
     /// An attempt ended by itself. One that was given up before does nothing.
     package mutating func probeEnded(_ run: RunID, _ outcome: ProbeOutcome, now: Moment) -> [HealthAction] {
         guard let id = runs.removeValue(forKey: run) else { return [] }
-        return step(id, now: now) { check, ids, random in
-            check.probeEnded(run, outcome, now: now, ids: &ids, random: &random)
+        return step(id, now: now) { check, ids in
+            check.probeEnded(run, outcome, now: now, ids: &ids)
         }
     }
 
@@ -186,11 +186,11 @@ package struct HealthMachine: Sendable {
 
     private mutating func step(
         _ id: CheckID, now: Moment,
-        _ event: (inout CheckMachine, inout HealthIDs, inout SeededRandom) -> [CheckMachine.Action]
+        _ event: (inout CheckMachine, inout HealthIDs) -> [CheckMachine.Action]
     ) -> [HealthAction] {
         eventsTaken += 1
         guard var check = checks[id] else { return [] }
-        let wanted = event(&check, &ids, &random)
+        let wanted = event(&check, &ids)
         checks[id] = check
         var actions = wanted.compactMap { carryOut($0, for: id, check.config) }
         for case .settled(let from, let to) in wanted {

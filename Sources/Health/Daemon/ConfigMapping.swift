@@ -28,15 +28,12 @@ extension ServiceConfig {
 }
 
 extension CheckConfig {
-    /// Rounds start up to this share of their interval late, so that the checks of one interval do not run in step.
-    private static let jitterShare = 0.05
-
     init(_ settings: CheckSettings, dependency: String?) {
         self.init(
             name: settings.name, probe: Probe(settings.probe), dependency: dependency,
             // A dependency's one check is all that is known of it: whether the service can do without is the gate's matter.
             isCritical: dependency != nil || settings.critical, interval: settings.interval, timeout: settings.timeout,
-            jitter: settings.interval * Self.jitterShare, retries: settings.retries,
+            retries: settings.retries,
             thresholds: Thresholds(success: settings.successThreshold, failure: settings.failureThreshold))
     }
 
@@ -50,7 +47,7 @@ extension CheckConfig {
         }
         self.init(
             name: "liveness", probe: probe, interval: liveness.interval, timeout: liveness.timeout,
-            jitter: liveness.interval * Self.jitterShare, thresholds: Thresholds(failure: liveness.failureThreshold))
+            thresholds: Thresholds(failure: liveness.failureThreshold))
     }
 
     /// A check that came over the socket. Throws `invalidCheck` where its endpoint cannot be read; its other members are the
@@ -59,7 +56,7 @@ extension CheckConfig {
         self.init(
             name: asked.name, probe: try Probe(asked), isCritical: asked.critical,
             interval: .milliseconds(asked.interval), timeout: .milliseconds(asked.timeout),
-            jitter: .milliseconds(asked.interval) * Self.jitterShare, retries: asked.retries,
+            retries: asked.retries,
             thresholds: Thresholds(success: max(1, asked.successThreshold), failure: max(1, asked.failureThreshold)))
     }
 }
