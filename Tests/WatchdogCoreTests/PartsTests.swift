@@ -14,6 +14,29 @@ import WatchdogAPI
         Moment(instant: at(seconds), wall: WallTime(milliseconds: Int64(seconds * 1000)))
     }
 
+    /// A file that was edited by hand, or damaged so that it still reads.
+    @Test(arguments: [Int64(1) << 53, -(Int64(1) << 53)])
+    func `figures that no clock gives are taken up without a trap`(figure: Int64) {
+        let hold = HoldInfo(reason: "for ever", by: "uid 0", sinceMs: figure, untilMs: figure)
+        let memory = GuardMemory(
+            keptAtMs: figure, budgetTokens: Double(figure), backoffLevel: figure, halfOpenLevel: figure,
+            healthyMs: figure, openIncident: "i-1", hold: hold, stoppedByUs: false)
+        let record = IncidentRecord(
+            id: "i-1", service: "gateway", openedAtMs: figure, incidentClass: .dead,
+            numbers: ClassNumbers(windowMs: figure), detectionMs: figure, outcome: .open)
+        var core = WatchdogCore(services: ["gateway": settings])
+        var now = moment(1000)
+        _ = core.started(now: now)
+        _ = core.handle(.memoryRestored(memory, openIncident: record), of: "gateway", now: now)
+        let main = ProcessIdentity(pid: 7, startTicks: 7)
+        _ = core.handle(
+            .unitSeen(UnitView(active: .active, sub: "running", main: main, mainStartedAt: at(900))), of: "gateway",
+            now: now)
+        now = now.advanced(by: .seconds(3600))
+        _ = core.pressureSeen(someAvg10: 0, now: now)
+        #expect(core.openIncident(of: "gateway")?.id == "i-1")
+    }
+
     // MARK: The budget
 
     @Test func `the bucket holds five, and only health refills it, one in two minutes`() {
