@@ -130,7 +130,7 @@ package struct HealthMachine: Sendable {
         guard check.config.probe == .report else {
             throw HealthErrors.notReported(service: id.service, check: id.name, type: check.config.probe.type)
         }
-        return step(id, now: now) { check, ids, _ in check.reportReceived(outcome, now: now, ids: &ids) }
+        return step(id, now: now) { check, ids in check.reportReceived(outcome, now: now, ids: &ids) }
     }
 
     /// A check came over the socket and has been kept on disk. `mayRegister` was asked before.
