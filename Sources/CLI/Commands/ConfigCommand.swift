@@ -29,8 +29,8 @@ struct ConfigCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "The keys and values of the file, or the bare value of one key.",
             discussion: """
-                Values of a file that is not world-readable need the group mainstay-admin; others see the names. With KEY
-                the value is printed as it is, with a line's end; ends with 1 where it may not be seen.
+                Values of a file that is not world-readable need the group mainstay-admin; others see the names. With \
+                KEY the value is printed as it is, with a line's end; ends with 1 where it may not be seen.
                 """)
 
         @OptionGroup var target: Target
@@ -61,8 +61,9 @@ struct ConfigCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Change values, all or none; only the bytes of those values change.",
             discussion: """
-                KEY=VALUE takes the value as it stands, KEY=@FILE the content of a file, KEY=- standard input: a secret does
-                not belong on a command line. One line's end at the end of a file or of standard input is dropped.
+                KEY=VALUE takes the value as it stands, KEY=@FILE the content of a file, KEY=- standard input: a \
+                secret does not belong on a command line. One line's end at the end of a file or of standard input is \
+                dropped.
                 """)
 
         @OptionGroup var target: Target
@@ -151,8 +152,8 @@ struct ConfigCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "What a version was and held; the one in force where none is named.",
             discussion: """
-                Values of a file that is not world-readable need the group mainstay-admin; others see the names, and sums by which
-                equal values look equal.
+                Values of a file that is not world-readable need the group mainstay-admin; others see the names, and \
+                sums by which equal values look equal.
                 """)
 
         @OptionGroup var target: Target

@@ -64,9 +64,9 @@ struct RestartCommand: DaemonCommand {
     static let configuration = CommandConfiguration(
         commandName: "restart", abstract: "Restart a service, and prove that it serves again.",
         discussion: """
-            TERM, KILL where the process does not end in time, a start, and good answers in a row; no restart of the budget is
-            spent. Ends when the order is taken: `mainstay incident ID` tells what came of it. A service that is held, is being
-            restarted or does not run is refused.
+            TERM, KILL where the process does not end in time, a start, and good answers in a row; no restart of the \
+            budget is spent. Ends when the order is taken: `mainstay incident ID` tells what came of it. A service \
+            that is held, is being restarted or does not run is refused.
             """)
 
     @OptionGroup var service: ServiceArgument

@@ -8,8 +8,8 @@ struct QueryCommand: DaemonCommand {
     static let configuration = CommandConfiguration(
         commandName: "query", abstract: "What was measured: a row a series, its points, or a plot.",
         discussion: """
-            A selector is written as in PromQL: 'process_cpu_seconds_total{service="gateway"}'. Ends with 1 where no series
-            has a point in the time asked for.
+            A selector is written as in PromQL: 'process_cpu_seconds_total{service="gateway"}'. Ends with 1 where no \
+            series has a point in the time asked for.
             """)
 
     @Argument(help: ArgumentHelp("Which series.", valueName: "selector"))

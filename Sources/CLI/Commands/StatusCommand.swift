@@ -5,8 +5,9 @@ struct StatusCommand: DaemonCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "All daemons and services at a glance, or one service in full.",
         discussion: """
-            Ends with 3 where a daemon is silent, else with 1 where a service is in trouble or has no restart left, an alert
-            of severity critical or operator stands, or a daemon is stuck, cannot write or was refused its settings.
+            Ends with 3 where a daemon is silent, else with 1 where a service is in trouble or has no restart left, an \
+            alert of severity critical or operator stands, metricsd cannot write, or a daemon is stuck or was refused its \
+            settings.
             """)
 
     @OptionGroup var service: OptionalServiceArgument

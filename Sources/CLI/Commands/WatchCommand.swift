@@ -7,8 +7,8 @@ struct WatchCommand: DaemonCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "Events as they happen, of one daemon or of all; Ctrl-C ends it.",
         discussion: """
-            A daemon that is silent is named, and followed again as soon as it answers. Ends with 2 where every daemon refuses,
-            or none has an event of that name.
+            A daemon that is silent is named, and followed again as soon as it answers. Ends with 2 where every daemon \
+            refuses, or none has an event of that name.
             """)
 
     @Argument(help: "Only this daemon's.")
