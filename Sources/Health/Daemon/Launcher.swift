@@ -8,7 +8,8 @@ import Time
 /// gets a session of its own, so that all that it starts can be killed with it, and an environment of its own, so that nothing of
 /// the daemon's (its credentials folder, its notify socket) reaches it. It yields the CPU to whoever wants it.
 struct Launcher: Sendable {
-    /// How much nicer a program is than the daemon, to which its unit gives -5: 10 then.
+    /// By how much a program is nicer than the thread that starts it: at 10 from the unit's -5, at 15 where libdispatch, to whose
+    /// threads nice 0 is the default, was free to set that.
     private static let niceSteps = 15
 
     private let account: Account
@@ -65,8 +66,7 @@ struct Launcher: Sendable {
     }
 
     private var privileges: [String] {
-        // Without root's uid and with no file's capabilities honoured, only ambient ones could pass into the program; and the unit's
-        // filter refuses capset(2), which the other flags need.
+        // Without root's uid and with no file's capabilities honoured, only ambient ones could pass into the program.
         let always = ["--no-new-privs", "--ambient-caps=-all"]
         guard isRoot else { return always }
         return [
