@@ -213,12 +213,22 @@ def send(peer, data):
 def answer(peer):
     """The next message, or None at the end of the stream."""
     try:
-        head = peer.recv(4, socket.MSG_WAITALL)
-        if len(head) < 4:
-            return None
-        return json.loads(peer.recv(struct.unpack(">I", head)[0], socket.MSG_WAITALL))
+        head = take(peer, 4)
+        body = take(peer, struct.unpack(">I", head)[0]) if len(head) == 4 else b""
     except ConnectionResetError:
         return None
+    return json.loads(body) if body else None
+
+
+def take(peer, count):
+    """So many bytes, or fewer at the end of the stream. MSG_WAITALL would not do: a socket with a timeout does not block."""
+    data = b""
+    while len(data) < count:
+        more = peer.recv(count - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def is_reasoned(message):
