@@ -3,7 +3,6 @@
 import itertools
 import os
 import pathlib
-import threading
 import time
 
 import gateway
@@ -75,21 +74,12 @@ def change_a_setting(number):
     rpc.call("configd", "set", service=gateway.SERVICE, values={"FLOORS": str(number)}, reason="floors")
 
 
-class Work(threading.Thread):
+class Work(suite.Meanwhile):
     """What operators, scripts and a service's bad days ask of the suite, a round every two seconds."""
 
     def __init__(self):
-        super().__init__(daemon=True)
-        self.ended = threading.Event()
+        super().__init__()
         self.done = {"rounds": 0, "calls": 0, "connections": 0, "settings": 0, "deaths": 0, "silences": 0}
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
 
     def run(self):
         for number in itertools.count():

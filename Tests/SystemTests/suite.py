@@ -20,12 +20,11 @@ def settle(limit_s=60):
     subprocess.run(["mainstay", "reset", gateway.SERVICE], check=True, capture_output=True)
 
 
-class Starvation(threading.Thread):
-    """`with Starvation() as starvation:` notes for how long watchdogd held anything back meanwhile, for want of CPU."""
+class Meanwhile(threading.Thread):
+    """`with Meanwhile():` does what a subclass's `run` says beside the block, until `ended` is set at the block's end."""
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.seconds = 0.0
         self.ended = threading.Event()
 
     def __enter__(self):
@@ -35,6 +34,12 @@ class Starvation(threading.Thread):
     def __exit__(self, *_):
         self.ended.set()
         self.join()
+
+
+class Starvation(Meanwhile):
+    """`with Starvation() as starvation:` notes for how long watchdogd held anything back meanwhile, for want of CPU."""
+
+    seconds = 0.0
 
     def run(self):
         while not self.ended.wait(0.25):
