@@ -145,6 +145,13 @@ package enum ConfigErrors {
             remedy: "`get` answers in pages", details: ["bytes": .integer(bytes)])
     }
 
+    /// A change over several files names one of them twice.
+    package static func fileNamedTwice(_ path: String) -> RPCError {
+        RPCError(
+            code: 1190, name: "fileNamedTwice", message: "the change names \(path) twice",
+            remedy: "Name each file once, with all of its values", details: ["path": .string(path)])
+    }
+
     // MARK: The file or its disk will not do
 
     /// The declared file is not there.

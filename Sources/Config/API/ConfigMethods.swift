@@ -9,7 +9,7 @@ package enum Config {
     /// The longest reason that is kept with a version, in bytes.
     package static let longestReasonBytes = 1000
 
-    fileprivate static func reason(_ fields: inout Fields) throws(WireError) -> String {
+    static func reason(_ fields: inout Fields) throws(WireError) -> String {
         let reason: String = try fields.value("reason", or: "")
         guard reason.utf8.count <= longestReasonBytes else {
             throw WireError(

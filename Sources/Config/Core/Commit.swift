@@ -1,44 +1,59 @@
-/// One write of one file, as a machine: which durable step comes next, and what to do when one fails.
+/// One transaction over one file or several, as a machine: which durable step comes next, and what to do when one fails.
 ///
-/// The order is the whole point. First the version and its content are recorded, durably, as an intent; then the content
-/// is written beside the file and made durable; then one rename puts it in the file's place; then the folder is made
+/// The order is the whole point. First the versions and their contents are recorded, durably, as an intent; then each
+/// content is written beside its file and made durable; then each file is replaced by one rename; then the folders are made
 /// durable; then the intent is concluded, durably; only then is the caller told. A crash between any two steps leaves an
-/// intent and a file that is, byte for byte, the old or the new one; `Recovery` decides from those two alone.
+/// intent and files that are, byte for byte, old or new; `Recovery` decides from those alone.
 ///
 /// The conclusion may not wait, although the file says the same: it does so only until somebody's editor writes it. After
 /// that and a power cut the intent would look like one that never reached the file, and a version that a client was told
 /// of would be dropped (the simulator's seed 35).
 ///
-/// A step that fails before the rename is undone, and the file is the old one. A failure after it cannot be undone
-/// without writing again to a disk that just refused: the outcome is `doubtful`, the intent stays, and `Recovery` settles
-/// it from what the disk then shows. No step is tried twice: after a failed fsync the kernel marks the page clean, so a
-/// second try would lie (FACTS §3).
+/// A step that fails before the first rename is undone, and every file is the old one. A rename that fails after another
+/// one went well is undone as well: what was replaced is written back, from the ledger, which holds the old content. A
+/// failure after the last rename cannot be undone without writing again to a disk that just refused: the outcome is
+/// `doubtful`, the intent stays, and `Recovery` settles it from what the disk then shows. No step is tried twice: after a
+/// failed fsync the kernel marks the page clean, so a second try would lie (FACTS §3).
 package struct Commit: Hashable, Sendable {
     /// What is to be done next; `succeeded` or `failed` tells of its end.
     package enum Action: Hashable, Sendable {
-        /// Record the version with its content as an intent, durably.
+        /// Record the versions with their contents as an intent, durably.
         case recordIntent(Intent)
         /// Create the temporary, fill it, give it owner, mode and attributes, make it durable, read it back.
-        case writeTemporary(String)
+        case writeTemporary(FileIntent)
+        /// See whether the file is still the one that was read.
+        case compareFile(FileIntent)
         /// If the file is still the one that was read, put the temporary in its place.
-        case replaceFile(temporary: String)
-        /// Make the folder, and so the rename, durable.
-        case syncDirectory
-        /// Note, durably, that the intent is the file's version now.
-        case concludeIntent
-        case removeTemporary(String)
-        case dropIntent
+        case replaceFile(FileIntent)
+        /// Make the file's folder, and so the renames in it, durable.
+        case syncFolder(of: FileIntent)
+        /// Note, durably, that the intent's versions are the files' now.
+        case concludeIntent(Intent)
+        /// Put back, durably, what the file held before.
+        case takeBack(FileIntent)
+        case removeTemporary(FileIntent)
+        case dropIntent(Intent)
         /// Nothing is left to do.
         case end(Outcome)
+
+        /// The file that the step is about; nil for a step about the whole transaction.
+        package var file: FileIntent? {
+            switch self {
+            case .writeTemporary(let file), .compareFile(let file), .replaceFile(let file), .syncFolder(let file),
+                .takeBack(let file), .removeTemporary(let file):
+                file
+            case .recordIntent, .concludeIntent, .dropIntent, .end: nil
+            }
+        }
     }
 
     /// How a commit ended.
     package enum Outcome: Hashable, Sendable {
-        /// The file and its version are durable, whatever happens to the file from now on.
-        case applied(Version)
-        /// The file is what it was.
+        /// The files and their versions are durable, whatever happens to the files from now on.
+        case applied
+        /// Every file is what it was.
         case refused(StepFailure)
-        /// The file shows the change, and the disk did not confirm it or its version.
+        /// A file shows the change, and the disk did not confirm it or its version.
         case doubtful(StepFailure)
     }
 
@@ -47,16 +62,20 @@ package struct Commit: Hashable, Sendable {
         case ready
         /// -> writing, or forgetting where even that failed half-way
         case recording
-        /// -> replacing, or clearing
-        case writing
-        /// -> settling, or clearing
-        case replacing
-        /// -> concluding, or over (doubtful)
-        case settling
+        /// The file of this place. -> the next; comparing, or replacing where there is one file; or clearing
+        case writing(Int)
+        /// -> the next; replacing; or clearing
+        case comparing(Int)
+        /// -> the next; settling; or takingBack, clearing where none was replaced
+        case replacing(Int)
+        /// The folder of this place. -> the next; concluding; or over (doubtful)
+        case settling(Int)
         /// -> over (applied, or doubtful)
         case concluding
-        /// After a failure: the temporary goes. -> forgetting
-        case clearing(StepFailure)
+        /// After a failure: what was replaced is written back, the last first. -> clearing, or over (doubtful)
+        case takingBack(Int, StepFailure)
+        /// After a failure: the temporaries up to this place go, the last first. -> forgetting
+        case clearing(Int, StepFailure)
         /// After a failure: the intent goes. -> over (refused)
         case forgetting(StepFailure)
         case over
@@ -72,31 +91,28 @@ package struct Commit: Hashable, Sendable {
     /// The first step. Called once.
     package mutating func begin() -> Action {
         precondition(state == .ready, "a commit is begun once")
-        state = .recording
-        return .recordIntent(intent)
+        return enter(.recording)
     }
 
     /// The step that was asked for is done.
     package mutating func succeeded() -> Action {
-        switch state {
+        let last = intent.files.count - 1
+        return switch state {
         case .ready, .over: preconditionFailure("no step is under way")
-        case .recording:
-            state = .writing
-            return .writeTemporary(intent.temporary)
-        case .writing:
-            state = .replacing
-            return .replaceFile(temporary: intent.temporary)
-        case .replacing:
-            state = .settling
-            return .syncDirectory
-        case .settling:
-            state = .concluding
-            return .concludeIntent
-        case .concluding: return end(.applied(intent.version))
-        case .clearing(let failure):
-            state = .forgetting(failure)
-            return .dropIntent
-        case .forgetting(let failure): return end(.refused(failure))
+        case .recording: enter(.writing(0))
+        case .writing(let place) where place < last: enter(.writing(place + 1))
+        // One file is compared when it is replaced; of several none is replaced before all were found unchanged.
+        case .writing: enter(last == 0 ? .replacing(0) : .comparing(0))
+        case .comparing(let place): enter(place < last ? .comparing(place + 1) : .replacing(0))
+        case .replacing(let place): enter(place < last ? .replacing(place + 1) : .settling(0))
+        case .settling(let place):
+            enter(place < intent.oneFileAFolder.count - 1 ? .settling(place + 1) : .concluding)
+        case .concluding: end(.applied)
+        case .takingBack(let place, let failure):
+            enter(place > 0 ? .takingBack(place - 1, failure) : .clearing(last, failure))
+        case .clearing(let place, let failure):
+            enter(place > 0 ? .clearing(place - 1, failure) : .forgetting(failure))
+        case .forgetting(let failure): end(.refused(failure))
         }
     }
 
@@ -104,19 +120,33 @@ package struct Commit: Hashable, Sendable {
     package mutating func failed(_ failure: StepFailure) -> Action {
         switch state {
         case .ready, .over: preconditionFailure("no step is under way")
-        case .recording:
-            // A transaction whose commit failed may have reached the disk all the same.
-            state = .forgetting(failure)
-            return .dropIntent
-        case .writing, .replacing:
-            state = .clearing(failure)
-            return .removeTemporary(intent.temporary)
+        // A transaction whose commit failed may have reached the disk all the same.
+        case .recording: return enter(.forgetting(failure))
+        case .writing(let place): return enter(.clearing(place, failure))
+        case .comparing: return enter(.clearing(intent.files.count - 1, failure))
+        case .replacing(let place):
+            return enter(
+                place > 0 ? .takingBack(place - 1, failure) : .clearing(intent.files.count - 1, failure))
         case .settling, .concluding: return end(.doubtful(failure))
-        // What cannot be cleared away now, the next look at the file clears away.
-        case .clearing(let first):
-            state = .forgetting(first)
-            return .dropIntent
-        case .forgetting(let first): return end(.refused(first))
+        case .takingBack(_, let first): return end(.doubtful(first))
+        // The intent stays, and with it the names of what is to be cleared away: the next look at the file does it.
+        case .clearing(_, let first), .forgetting(let first): return end(.refused(first))
+        }
+    }
+
+    private mutating func enter(_ next: State) -> Action {
+        state = next
+        switch next {
+        case .ready, .over: preconditionFailure("no step begins there")
+        case .recording: return .recordIntent(intent)
+        case .writing(let place): return .writeTemporary(intent.files[place])
+        case .comparing(let place): return .compareFile(intent.files[place])
+        case .replacing(let place): return .replaceFile(intent.files[place])
+        case .settling(let place): return .syncFolder(of: intent.oneFileAFolder[place])
+        case .concluding: return .concludeIntent(intent)
+        case .takingBack(let place, _): return .takeBack(intent.files[place])
+        case .clearing(let place, _): return .removeTemporary(intent.files[place])
+        case .forgetting: return .dropIntent(intent)
         }
     }
 

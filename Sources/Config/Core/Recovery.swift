@@ -3,51 +3,37 @@ package import ConfigAPI
 /// What to do about a file when configd looks at it: at start, each minute, and before every change. The same decision
 /// serves a crash of configd, a power cut, and somebody else's editor.
 package enum Recovery {
-    /// What is there.
-    package struct Found: Hashable, Sendable {
-        /// The newest version that is concluded.
-        package var head: Version?
-        /// A version that was recorded and not concluded.
-        package var intent: Intent?
-        /// The file's content; nil where there is no file.
-        package var content: Digest?
-
-        package init(head: Version?, intent: Intent?, content: Digest?) {
-            self.head = head
-            self.intent = intent
-            self.content = content
-        }
-    }
-
-    /// One thing to put right.
+    /// One thing to put right about a transaction that was recorded and not concluded.
     package enum Step: Hashable, Sendable {
         /// Make durable what may be only seen: a rename that a power cut could still take back.
-        case syncDirectory
-        /// The intent is the file's version now.
-        case concludeIntent
-        /// The write never reached the file.
-        case dropIntent
-        case removeTemporary(String)
-        /// Take the file over, as it is, as a new version.
-        case adopt(ConfigOrigin)
+        case syncFolder(of: FileIntent)
+        /// The intent's versions are the files' now.
+        case concludeIntent(Intent)
+        /// Put back, durably, what the file held before.
+        case takeBack(FileIntent)
+        case removeTemporary(FileIntent)
+        /// The transaction did not take place.
+        case dropIntent(Intent)
     }
 
-    /// The steps in order; none where the file is its newest version, or is missing. A missing file is not brought back by
-    /// itself: somebody took it away, and an operator's `rollback` brings it back.
-    package static func steps(for found: Found) -> [Step] {
-        var steps: [Step] = []
-        var expected = found.head?.draft.content
-        if let intent = found.intent {
-            if found.content == intent.version.draft.content {
-                steps += [.syncDirectory, .concludeIntent, .removeTemporary(intent.temporary)]
-                expected = found.content
-            } else {
-                steps += [.removeTemporary(intent.temporary), .dropIntent]
-            }
+    /// The steps, in order, that settle a transaction whose files now hold `contents` (nil: there is no file), in its own
+    /// order. It took place where every file shows it. Otherwise nobody was told that it did, and none of it stays: what
+    /// was replaced is put back, and a file that is neither old nor new is somebody else's work and is left alone.
+    package static func steps(for intent: Intent, contents: [Digest?]) -> [Step] {
+        let found = zip(intent.files, contents)
+        let temporaries = intent.files.map(Step.removeTemporary)
+        if found.allSatisfy({ $1 != nil && $0.after == $1 }) {
+            return intent.oneFileAFolder.map(Step.syncFolder) + [.concludeIntent(intent)] + temporaries
         }
-        if let content = found.content, content != expected {
-            steps.append(.adopt(found.head == nil ? .baseline : .adopted))
-        }
-        return steps
+        let replaced = found.filter { $1 != nil && $0.after == $1 && $0.before != $1 }
+        return replaced.map { .takeBack($0.0) } + temporaries + [.dropIntent(intent)]
+    }
+
+    /// Whether and as what a file is taken over as it is, once no intent is left; nil where it is its newest version or is
+    /// missing. A missing file is not brought back by itself: somebody took it away, and an operator's `rollback` brings it
+    /// back.
+    package static func adoption(head: Version?, content: Digest?) -> ConfigOrigin? {
+        guard let content, content != head?.draft.content else { return nil }
+        return head == nil ? .baseline : .adopted
     }
 }

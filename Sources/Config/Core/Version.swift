@@ -58,19 +58,29 @@ package struct Version: Hashable, Sendable {
     package let number: Int64
     package let draft: Draft
     package let chain: Digest
+    /// The `chain` of the version before; nil for the first. Kept so that a version can be held against its own sum where
+    /// the one before is no longer there.
+    package let previousChain: Digest?
 
     /// The version after `previous`, or the first.
     package init(_ draft: Draft, after previous: Version?) {
         number = (previous?.number ?? 0) + 1
         self.draft = draft
-        chain = Self.link(number, draft, after: previous?.chain)
+        previousChain = previous?.chain
+        chain = Self.link(number, draft, after: previousChain)
     }
 
-    /// A version as it was stored; whether it is whole, `follows` tells.
-    package init(stored number: Int64, _ draft: Draft, chain: Digest) {
+    /// A version as it was stored; `isWhole` and `follows` tell whether it is what was stored.
+    package init(stored number: Int64, _ draft: Draft, chain: Digest, previousChain: Digest?) {
         self.number = number
         self.draft = draft
         self.chain = chain
+        self.previousChain = previousChain
+    }
+
+    /// Whether its fields are those that were summed.
+    package var isWhole: Bool {
+        (number == 1) == (previousChain == nil) && chain == Self.link(number, draft, after: previousChain)
     }
 
     /// Whether this version, as it stands, came right after `previous`.
@@ -98,16 +108,4 @@ package struct Version: Hashable, Sendable {
     }
 
     private static func text(_ number: Int64) -> [UInt8] { Array(String(number).utf8) }
-}
-
-/// A version that is recorded and about to be written: what a crash leaves behind until it is concluded or dropped.
-package struct Intent: Hashable, Sendable {
-    package var version: Version
-    /// The name, in the file's own folder, that its content is first written under.
-    package var temporary: String
-
-    package init(version: Version, temporary: String) {
-        self.version = version
-        self.temporary = temporary
-    }
 }

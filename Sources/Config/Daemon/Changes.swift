@@ -4,16 +4,51 @@ import Runtime
 import Time
 import Wire
 
-/// Changes of a file on the store thread: checked, edited, committed. A change that meets somebody else's write begins
-/// again on what that left.
+/// Changes of files on the store thread: checked, edited, committed. Changes that waited together for the same files are one
+/// write with a version each; one that meets somebody else's write begins again on what that left.
 extension Custody {
-    /// How often a change begins again before it gives up.
+    /// How often changes begin again before they give up.
     private static let attempts = 3
 
-    /// What the loop learns of a change, refused or not.
+    /// What one caller wants: all of it, or none.
+    struct Request: Sendable {
+        var terms: Terms
+        /// What becomes of each file; not empty, each file once.
+        var parts: [Part]
+
+        /// The files that it is about, in the order of their paths.
+        var files: [Keeper.FileID] { parts.map(\.kept.id).sorted { $0.path < $1.path } }
+    }
+
+    /// What becomes of one file.
+    struct Part: Sendable {
+        var kept: KeptFile
+        var work: Work
+        /// Only if this is the version in force.
+        var ifVersion: Int64?
+    }
+
+    /// How a file's next content is made.
+    enum Work: Sendable {
+        case edit([EnvEditor.Change])
+        /// To a version, or to the one before the newest.
+        case rollback(to: Int64?)
+    }
+
+    /// Who asks for a change, and on what terms.
+    struct Terms: Sendable {
+        var authorUID: UInt32
+        var reason: String
+        var force = false
+        var dryRun = false
+    }
+
+    /// What the loop learns of changes, refused or not.
     struct Changed: Sendable {
-        var result: Result<Config.Outcome, RPCError>
-        var seen: Seen
+        /// For each request, in their order, what became of its files, in its order.
+        var results: [Result<[Config.Outcome], RPCError>]
+        /// Of every file that was looked at.
+        var seen: [Keeper.FileID: Seen] = [:]
     }
 
     /// What the loop learns of every look.
@@ -22,15 +57,6 @@ extension Custody {
         /// Versions that the loop has not announced, the oldest first.
         var versions: [Version] = []
         var cleared = false
-    }
-
-    /// Who asks for a change, and on what terms.
-    struct Terms: Sendable {
-        var authorUID: UInt32
-        var reason: String
-        var ifVersion: Int64?
-        var force = false
-        var dryRun = false
     }
 
     /// Looks, for the loop; `announced` is what it knows.
@@ -65,121 +91,177 @@ extension Custody {
             + remove.map { .remove(key: $0) }
     }
 
-    /// `set`.
-    func set(_ changes: [EnvEditor.Change], _ terms: Terms, _ kept: KeptFile, announced: Int64?) -> Changed {
-        change(terms, kept, announced: announced) { sight, head throws(RPCError) in
-            guard let content = sight.content else { throw ConfigErrors.fileMissing(kept.id.path) }
+    // MARK: Many requests, one write
+
+    /// Makes the changes of `requests`, all of which are about the same files, one after the other, with one write of each
+    /// file. `announced` is what the loop knows of the files.
+    func change(_ requests: [Request], announced: [Keeper.FileID: Int64]) -> Changed {
+        let files = requests.first?.parts.map(\.kept).sorted { $0.id.path < $1.id.path } ?? []
+        for attempt in 1...Self.attempts {
+            var batch: Batch
+            do throws(StepFailure) {
+                batch = Batch(try files.map { kept throws(StepFailure) in Draft(kept, try look(kept)) })
+            } catch { return failed(error, requests, files) }
+            for request in requests { plan(request, in: &batch) }
+            let writes = batch.drafts.filter { !$0.made.isEmpty }.map(\.write)
+            let written = writes.isEmpty ? Written(outcome: .applied) : commit(writes)
+            switch written.outcome {
+            case .applied: return ended(batch, announced)
+            case .refused(let failure) where failure.cause == .changedMeanwhile && attempt < Self.attempts: continue
+            case .refused(let failure):
+                batch.fail { Refusals.error(failure, path: written.path) }
+                return seenAnew(batch, announced)
+            case .doubtful(let failure):
+                let why = Refusals.error(failure, path: written.path).message
+                batch.fail { ConfigErrors.durabilityUnknown(written.path, why: why) }
+                return seenAnew(batch, announced)
+            }
+        }
+        return failed(StepFailure(.changedMeanwhile, step: "replace"), requests, files)
+    }
+
+    /// One file as the requests so far would leave it.
+    private struct Draft {
+        var kept: KeptFile
+        var sight: Sight
+        var head: Version?
+        var content: [UInt8]?
+        var made: [(version: Version, content: [UInt8])] = []
+
+        init(_ kept: KeptFile, _ sight: Sight) {
+            self.kept = kept
+            self.sight = sight
+            head = sight.head
+            content = sight.content
+        }
+
+        var write: FileWrite { FileWrite(kept: kept, sight: sight, versions: made) }
+    }
+
+    /// The files of a write, and what becomes of each request.
+    private struct Batch {
+        var drafts: [Draft]
+        var results: [Result<[Config.Outcome], RPCError>] = []
+        /// How many requests were answered before one of them made a version: what they were told holds in any case.
+        var settled = 0
+
+        init(_ drafts: [Draft]) { self.drafts = drafts }
+
+        mutating func answer(_ result: Result<[Config.Outcome], RPCError>) {
+            results.append(result)
+            if drafts.allSatisfy(\.made.isEmpty) { settled = results.count }
+        }
+
+        /// The write failed, and with it every answer that rests on it.
+        mutating func fail(_ error: () -> RPCError) {
+            for place in results.indices.dropFirst(settled) { results[place] = .failure(error()) }
+        }
+    }
+
+    private func plan(_ request: Request, in batch: inout Batch) {
+        var drafts = batch.drafts
+        var outcomes: [Config.Outcome] = []
+        for part in request.parts {
+            guard let place = drafts.firstIndex(where: { $0.kept.id == part.kept.id }) else { continue }
+            do throws(RPCError) { outcomes.append(try plan(part, request.terms, on: &drafts[place])) } catch {
+                return batch.answer(.failure(error))
+            }
+        }
+        if !request.terms.dryRun { batch.drafts = drafts }
+        batch.answer(.success(outcomes))
+    }
+
+    private func plan(_ part: Part, _ terms: Terms, on draft: inout Draft) throws(RPCError) -> Config.Outcome {
+        let kept = draft.kept
+        let path = kept.id.path
+        guard let head = draft.head else { throw ConfigErrors.fileMissing(path) }
+        if let expected = part.ifVersion, expected != head.number {
+            throw ConfigErrors.versionConflict(expected: expected, found: head.number)
+        }
+        let recorded = head.draft.identity
+        if let found = draft.sight.file.identity, found.uid != recorded.uid || found.gid != recorded.gid, !terms.force {
+            throw ConfigErrors.ownerChanged(path, expected: Int64(recorded.uid), found: Int64(found.uid))
+        }
+        let (content, origin, restored) = try content(of: part.work, terms, draft, head)
+        let keys = Self.changedKeys(from: draft.content ?? [], to: content, kept.editor)
+        var outcome = Config.Outcome(
+            service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys,
+            dryRun: terms.dryRun)
+        guard content != draft.content else { return outcome }
+        let identity = draft.sight.file.identity ?? recorded
+        let version = Version(
+            Version.Draft(
+                origin: origin, restored: restored, content: Digest(of: content), sizeBytes: Int64(content.count),
+                keys: keys, at: HostClock.now().wall, authorUID: terms.authorUID, reason: terms.reason,
+                identity: identity), after: head)
+        draft.head = version
+        draft.content = content
+        draft.made.append((version, content))
+        guard !terms.dryRun else { return outcome }
+        outcome.version = version.number
+        outcome.previous = head.number
+        return outcome
+    }
+
+    /// What the file is to hold.
+    private func content(
+        of work: Work, _ terms: Terms, _ draft: Draft, _ head: Version
+    ) throws(RPCError) -> ([UInt8], ConfigOrigin, restored: Int64?) {
+        let kept = draft.kept
+        switch work {
+        case .edit(let changes):
+            guard let content = draft.content else { throw ConfigErrors.fileMissing(kept.id.path) }
             let edited: [UInt8]
             do throws(EditRefusal) { edited = try kept.editor.apply(changes, to: content) } catch {
                 throw Refusals.error(error)
             }
             if !terms.force { try Self.guardShrink(from: content, to: edited, kept) }
-            return Plan(
-                content: edited, origin: .set, restored: nil, identity: sight.file.identity ?? head.draft.identity)
-        }
-    }
-
-    /// `rollback` to a version, or to the one before the newest.
-    func rollback(to number: Int64?, _ terms: Terms, _ kept: KeptFile, announced: Int64?) -> Changed {
-        change(terms, kept, announced: announced) { sight, head throws(RPCError) in
+            return (edited, .set, nil)
+        case .rollback(let number):
             let wanted = number ?? head.number - 1
             guard wanted > 0 else { throw ConfigErrors.nothingToRollBack(version: head.number) }
+            // A version of this very write is not in the ledger yet.
+            if let made = draft.made.first(where: { $0.version.number == wanted }) {
+                return (made.content, .rollback, wanted)
+            }
             let version = try answering(kept) { () throws(StepFailure) in try self.version(wanted, of: kept) }
             guard let version else { throw ConfigErrors.unknownVersion(wanted, newest: head.number) }
             let held = try answering(kept) { () throws(StepFailure) in try self.content(of: version) }
             guard let content = held else { throw ConfigErrors.versionDamaged(wanted) }
-            return Plan(
-                content: content, origin: .rollback, restored: wanted,
-                identity: sight.file.identity ?? head.draft.identity)
+            return (content, .rollback, wanted)
         }
     }
 
-    private struct Plan {
-        var content: [UInt8]
-        var origin: ConfigOrigin
-        var restored: Int64?
-        var identity: FileIdentity
-    }
+    // MARK: How it ends
 
-    private func change(
-        _ terms: Terms, _ kept: KeptFile, announced: Int64?,
-        _ plan: (Sight, Version) throws(RPCError) -> Plan
-    ) -> Changed {
-        for attempt in 1...Self.attempts {
-            var sight: Sight
-            do throws(StepFailure) { sight = try look(kept) } catch { return failed(error, kept) }
-            switch change(terms, kept, &sight, plan) {
-            case .success(let outcome): return ended(.success(outcome), sight, kept, announced)
-            case .failure(.refused(let error)): return ended(.failure(error), sight, kept, announced)
-            case .failure(.doubtful(let failure)):
-                let error = ConfigErrors.durabilityUnknown(
-                    kept.id.path, why: Refusals.error(failure, path: kept.id.path).message)
-                return Changed(result: .failure(error), seen: seen(kept, announced: announced))
-            case .failure(.step(let failure)):
-                if failure.cause == .changedMeanwhile, attempt < Self.attempts { continue }
-                let error = Refusals.error(failure, path: kept.id.path)
-                return Changed(result: .failure(error), seen: seen(kept, announced: announced))
-            }
+    private func ended(_ batch: Batch, _ announced: [Keeper.FileID: Int64]) -> Changed {
+        var changed = Changed(results: batch.results)
+        for draft in batch.drafts {
+            var sight = draft.sight
+            sight.head = draft.head
+            sight.content = draft.content
+            sight.made += draft.made.map(\.version)
+            do throws(StepFailure) {
+                changed.seen[draft.kept.id] = try seen(draft.kept, sight, announced: announced[draft.kept.id])
+            } catch { changed.seen[draft.kept.id] = Seen(condition: .troubled(error)) }
         }
-        return failed(StepFailure(.changedMeanwhile, step: "replace"), kept)
+        return changed
     }
 
-    private func ended(
-        _ result: Result<Config.Outcome, RPCError>, _ sight: Sight, _ kept: KeptFile, _ announced: Int64?
-    ) -> Changed {
-        do throws(StepFailure) {
-            return Changed(result: result, seen: try seen(kept, sight, announced: announced))
-        } catch { return Changed(result: result, seen: Seen(condition: .troubled(error))) }
-    }
-
-    private enum Problem: Error {
-        /// Before anything was written.
-        case refused(RPCError)
-        /// In a step that was undone.
-        case step(StepFailure)
-        /// After the file was replaced.
-        case doubtful(StepFailure)
-    }
-
-    private func change(
-        _ terms: Terms, _ kept: KeptFile, _ sight: inout Sight, _ plan: (Sight, Version) throws(RPCError) -> Plan
-    ) -> Result<Config.Outcome, Problem> {
-        let path = kept.id.path
-        guard let head = sight.head else { return .failure(.refused(ConfigErrors.fileMissing(path))) }
-        if let expected = terms.ifVersion, expected != head.number {
-            return .failure(.refused(ConfigErrors.versionConflict(expected: expected, found: head.number)))
+    /// After a write that failed: what the files are now is found out by looking.
+    private func seenAnew(_ batch: Batch, _ announced: [Keeper.FileID: Int64]) -> Changed {
+        var changed = Changed(results: batch.results)
+        for draft in batch.drafts {
+            changed.seen[draft.kept.id] = seen(draft.kept, announced: announced[draft.kept.id])
         }
-        let recorded = head.draft.identity
-        if let found = sight.file.identity, found.uid != recorded.uid || found.gid != recorded.gid, !terms.force {
-            return .failure(
-                .refused(ConfigErrors.ownerChanged(path, expected: Int64(recorded.uid), found: Int64(found.uid))))
-        }
-        let planned: Plan
-        do throws(RPCError) { planned = try plan(sight, head) } catch { return .failure(.refused(error)) }
-        let keys = Self.changedKeys(from: sight.content ?? [], to: planned.content, kept.editor)
-        var outcome = Config.Outcome(
-            service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys, dryRun: terms.dryRun)
-        guard planned.content != sight.content, !terms.dryRun else { return .success(outcome) }
-        let draft = Version.Draft(
-            origin: planned.origin, restored: planned.restored, content: Digest(of: planned.content),
-            sizeBytes: Int64(planned.content.count), keys: keys, at: HostClock.now().wall, authorUID: terms.authorUID,
-            reason: terms.reason, identity: planned.identity)
-        switch commit(planned.content, draft, on: sight, kept) {
-        case .applied(let version):
-            outcome.version = version.number
-            outcome.previous = head.number
-            sight.head = version
-            sight.content = planned.content
-            sight.made.append(version)
-            return .success(outcome)
-        case .refused(let failure): return .failure(.step(failure))
-        case .doubtful(let failure): return .failure(.doubtful(failure))
-        }
+        return changed
     }
 
-    private func failed(_ failure: StepFailure, _ kept: KeptFile) -> Changed {
-        Changed(
-            result: .failure(Refusals.error(failure, path: kept.id.path)), seen: Seen(condition: .troubled(failure)))
+    private func failed(_ failure: StepFailure, _ requests: [Request], _ files: [KeptFile]) -> Changed {
+        let error = Refusals.error(failure, path: files.first?.id.path ?? "")
+        return Changed(
+            results: requests.map { _ in .failure(error) },
+            seen: Dictionary(uniqueKeysWithValues: files.map { ($0.id, Seen(condition: .troubled(failure))) }))
     }
 
     private static func guardShrink(

@@ -16,14 +16,16 @@ import Wire
 
     private let context: DaemonContext
     private let store: Worker<Custody>
+    private lazy var changes = ChangeQueue(
+        store: store, keeper: { [unowned self] in keeper },
+        ended: { [unowned self] requests, changed in self.changed(requests, changed) })
     private var files: [KeptFile]
     /// The names of all services, with files or without.
     private var services: Set<String>
     private var keeper = Keeper()
     private var refusals: Int64 = 0
     private var applied: Int64 = 0
-    /// After this a job shows as *stuck*; it is not given up, since half a write is for nobody else to finish.
-    private static let jobDeadline: Duration = .seconds(10)
+    private static let jobDeadline = ChangeQueue.deadline
 
     package init(_ context: DaemonContext, settings: AllSettings) throws {
         self.context = context
@@ -37,6 +39,10 @@ import Wire
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
+        context.figures.add("mainstay_config_writes_total", .counter) { [unowned self] in Double(changes.groups) }
+        context.figures.add("mainstay_config_changes_written_total", .counter) { [unowned self] in
+            Double(changes.requests)
+        }
     }
 
     package func start(started: @escaping @Loop () -> Void) {
@@ -197,11 +203,13 @@ import Wire
         server.onLater(Config.Rollback.self, alsoNamed: [Config.rollbackConfigName]) {
             [unowned self] params, caller, responder throws(RPCError) in
             let terms = Custody.Terms(
-                authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, force: params.force,
-                dryRun: context.isDryRun)
-            change(try file(params.target), caller, responder) { custody, file, announced in
-                custody.rollback(to: params.version, terms, file, announced: announced)
-            }
+                authorUID: caller.uid, reason: params.reason, force: params.force, dryRun: context.isDryRun)
+            let part = Custody.Part(
+                kept: try file(params.target), work: .rollback(to: params.version), ifVersion: params.ifVersion)
+            change(Custody.Request(terms: terms, parts: [part]), responder)
+        }
+        server.onLater(Config.Apply.self) { [unowned self] params, caller, responder throws(RPCError) in
+            try apply(params, caller, responder)
         }
     }
 
@@ -209,11 +217,33 @@ import Wire
         _ params: Config.Set.Params, _ caller: Caller, _ responder: Responder<Config.Outcome>
     ) throws(RPCError) {
         let terms = Custody.Terms(
-            authorUID: caller.uid, reason: params.reason, ifVersion: params.ifVersion, force: params.force,
+            authorUID: caller.uid, reason: params.reason, force: params.force,
             dryRun: params.dryRun || context.isDryRun)
-        let changes = Custody.changes(params.values, params.remove)
-        change(try file(params.target), caller, responder) { custody, file, announced in
-            custody.set(changes, terms, file, announced: announced)
+        let part = Custody.Part(
+            kept: try file(params.target), work: .edit(Custody.changes(params.values, params.remove)),
+            ifVersion: params.ifVersion)
+        change(Custody.Request(terms: terms, parts: [part]), responder)
+    }
+
+    private func apply(
+        _ params: Config.Apply.Params, _ caller: Caller, _ responder: Responder<Config.Apply.Reply>
+    ) throws(RPCError) {
+        let terms = Custody.Terms(
+            authorUID: caller.uid, reason: params.reason, force: params.force,
+            dryRun: params.dryRun || context.isDryRun)
+        var parts: [Custody.Part] = []
+        for change in params.changes {
+            let kept = try file(ConfigFile(service: params.service, file: change.file))
+            guard !parts.contains(where: { $0.kept.id == kept.id }) else {
+                throw ConfigErrors.fileNamedTwice(kept.id.path)
+            }
+            parts.append(
+                Custody.Part(
+                    kept: kept, work: .edit(Custody.changes(change.values, change.remove)),
+                    ifVersion: change.ifVersion))
+        }
+        changes.ask(Custody.Request(terms: terms, parts: parts)) { result in
+            responder.give(result.map { Config.Apply.Reply(files: $0) })
         }
     }
 
@@ -248,37 +278,34 @@ import Wire
             })
     }
 
-    /// Has the store thread make a change, tells the keeper, and answers the call.
-    private func change(
-        _ file: KeptFile, _ caller: Caller, _ responder: Responder<Config.Outcome>,
-        _ body: @escaping @Sendable (Custody, KeptFile, Int64?) -> Custody.Changed
-    ) {
-        let announced = keeper.announced(of: file.id)
-        store.submit(deadline: Self.jobDeadline, { body($0, file, announced) }) { [weak self] result in
-            switch result {
-            case .success(let changed):
-                self?.changed(file.id, changed, uid: caller.uid)
-                responder.give(changed.result)
-            case .failure(let error): responder.fail(Self.error(error))
-            }
+    /// Has the store thread make a change of one file, and answers the call.
+    private func change(_ request: Custody.Request, _ responder: Responder<Config.Outcome>) {
+        changes.ask(request) { result in
+            responder.give(
+                result.flatMap { files in
+                    files.first.map { .success($0) } ?? .failure(.internalError("a change of no file"))
+                })
         }
     }
 
-    private func changed(_ id: Keeper.FileID, _ changed: Custody.Changed, uid: UInt32) {
-        if case .failure(let error) = changed.result {
+    /// What the store thread did of changes: for the journal and the keeper.
+    private func changed(_ requests: [Custody.Request], _ changed: Custody.Changed) {
+        for (request, result) in zip(requests, changed.results) {
+            guard case .failure(let error) = result, let id = request.parts.first?.kept.id else { continue }
             refusals += 1
             // Who lost a race tries again; that is no news for the journal.
             if error.name != ConfigErrors.versionConflict(expected: 0, found: 0).name {
-                context.log.write(ConfigJournal.entry(refusing: error, of: id, uid: uid))
+                context.log.write(ConfigJournal.entry(refusing: error, of: id, uid: request.terms.authorUID))
             }
         }
-        if changed.seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
-        perform(
-            keeper.changed(
-                id, changed.seen.condition, versions: changed.seen.versions, now: HostClock.now().instant))
+        let now = HostClock.now().instant
+        for (id, seen) in changed.seen.sorted(by: { $0.key.path < $1.key.path }) {
+            if seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
+            perform(keeper.changed(id, seen.condition, versions: seen.versions, now: now))
+        }
     }
 
-    private nonisolated static func error(_ error: any Error) -> RPCError {
+    nonisolated static func error(_ error: any Error) -> RPCError {
         switch error {
         case let failure as StepFailure: Refusals.error(failure, path: "the store of versions")
         case WorkerError.full: .limitExceeded("too many changes wait for the disk already")

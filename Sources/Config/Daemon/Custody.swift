@@ -8,7 +8,7 @@ import Time
 /// The files and their versions in the hands of the one thread that may touch them. Requests come one after the other, so
 /// a compare-and-swap needs no lock of its own; every one of them first looks at the file and puts right what it finds.
 final class Custody {
-    private let versions: VersionStore
+    let versions: VersionStore
 
     /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory.
     init(folder: String?) throws(StepFailure) {
@@ -48,33 +48,49 @@ final class Custody {
     /// Reads the file and its newest version and does what `Recovery` decides.
     func look(_ kept: KeptFile) throws(StepFailure) -> Sight {
         let path = kept.id.path
+        let intent = try ledger("read") { () throws(StoreError) in
+            try versions.settle()
+            return try versions.intent(of: path)
+        }
+        let settled = try intent.map { intent throws(StepFailure) in try settle(intent) }
         let file = try GuardedFile(path: path)
         let content = try file.read()
-        let (head, intent) = try ledger("read") { () throws(StoreError) in
-            try versions.settle()
-            return (try versions.head(of: path), try versions.intent(of: path))
-        }
+        let head = try ledger("read") { () throws(StoreError) in try versions.head(of: path) }
         var sight = Sight(file: file, content: content, head: head)
-        let found = Recovery.Found(head: head, intent: intent, content: content.map { Digest(of: $0) })
-        for step in Recovery.steps(for: found) { try perform(step, of: intent, on: &sight, kept) }
+        if let intent, let settled {
+            sight.cleared = !settled
+            sight.made = settled ? intent.files.first { $0.path == path }?.versions ?? [] : []
+        }
+        if let origin = Recovery.adoption(head: head, content: content.map { Digest(of: $0) }) {
+            try adopt(origin, on: &sight, kept)
+        }
         return sight
     }
 
-    private func perform(
-        _ step: Recovery.Step, of intent: Intent?, on sight: inout Sight, _ kept: KeptFile
-    ) throws(StepFailure) {
-        switch step {
-        case .syncDirectory: try sight.file.syncFolder()
-        case .removeTemporary(let temporary): try sight.file.removeTemporary(temporary)
-        case .concludeIntent:
-            try ledger("conclude") { () throws(StoreError) in try versions.conclude(kept.id.path) }
-            sight.head = intent?.version
-            if let version = intent?.version { sight.made.append(version) }
-        case .dropIntent:
-            try ledger("drop") { () throws(StoreError) in try versions.drop(kept.id.path) }
-            sight.cleared = true
-        case .adopt(let origin): try adopt(origin, on: &sight, kept)
+    /// Puts right what a crash left of a transaction; true where it took place.
+    private func settle(_ intent: Intent) throws(StepFailure) -> Bool {
+        var files: [GuardedFile] = []
+        var contents: [Digest?] = []
+        for file in intent.files {
+            let opened = try GuardedFile(path: file.path)
+            contents.append(try opened.read().map { Digest(of: $0) })
+            files.append(opened)
         }
+        func opened(_ file: FileIntent) -> GuardedFile { files[intent.files.firstIndex(of: file) ?? 0] }
+        var tookPlace = false
+        for step in Recovery.steps(for: intent, contents: contents) {
+            switch step {
+            case .syncFolder(let file): try opened(file).syncFolder()
+            case .removeTemporary(let file): try opened(file).removeTemporary(file.temporary)
+            case .takeBack(let file): try takeBack(file)
+            case .concludeIntent(let intent):
+                try ledger("conclude") { () throws(StoreError) in try versions.conclude(intent) }
+                tookPlace = true
+            case .dropIntent(let intent):
+                try ledger("drop") { () throws(StoreError) in try versions.drop(intent) }
+            }
+        }
+        return tookPlace
     }
 
     private func adopt(_ origin: ConfigOrigin, on sight: inout Sight, _ kept: KeptFile) throws(StepFailure) {
@@ -93,8 +109,10 @@ final class Custody {
             reason: origin == .baseline ? "met for the first time" : "changed by somebody else", identity: identity)
         let version = Version(draft, after: sight.head)
         try ledger("record") { () throws(StoreError) in
-            try versions.record(
-                version, temporary: nil, content: content, path: kept.id.path, kept: kept.versionsKept)
+            try versions.transaction { () throws(StoreError) in
+                try versions.record(version, content: content, path: kept.id.path)
+                try versions.prune(kept.id.path, upTo: version.number - kept.versionsKept - 1)
+            }
         }
         sight.head = version
         sight.made.append(version)
@@ -112,48 +130,7 @@ final class Custody {
         return Array(changed.sorted().prefix(mostKeysNoted))
     }
 
-    // MARK: Writing
-
-    /// Writes `content` as the next version, step by step as `Commit` says.
-    func commit(
-        _ content: [UInt8], _ draft: Version.Draft, on sight: Sight, _ kept: KeptFile
-    ) -> Commit.Outcome {
-        var random = SystemRandomNumberGenerator()
-        let name = kept.id.path.split(separator: "/").last.map(String.init) ?? ""
-        let hidden = name.hasPrefix(".") ? name : ".\(name)"
-        let temporary = "\(hidden).mainstay-\(String(random.next() as UInt64, radix: 16))"
-        var commit = Commit(Intent(version: Version(draft, after: sight.head), temporary: temporary))
-        var action = commit.begin()
-        while true {
-            do throws(StepFailure) {
-                switch action {
-                case .end(let outcome): return outcome
-                case .recordIntent(let intent): try record(intent, content, kept)
-                case .writeTemporary(let temporary):
-                    try sight.file.writeTemporary(temporary, content, identity: draft.identity)
-                case .replaceFile(let temporary): try sight.file.replace(with: temporary)
-                case .syncDirectory: try sight.file.syncFolder()
-                case .concludeIntent:
-                    try ledger("conclude") { () throws(StoreError) in try versions.conclude(kept.id.path) }
-                case .removeTemporary(let temporary): try sight.file.removeTemporary(temporary)
-                case .dropIntent: try ledger("drop") { () throws(StoreError) in try versions.drop(kept.id.path) }
-                }
-                action = commit.succeeded()
-            } catch {
-                action = commit.failed(error)
-            }
-        }
-    }
-
-    private func record(_ intent: Intent, _ content: [UInt8], _ kept: KeptFile) throws(StepFailure) {
-        try ledger("record") { () throws(StoreError) in
-            try versions.record(
-                intent.version, temporary: intent.temporary, content: content, path: kept.id.path,
-                kept: kept.versionsKept)
-        }
-    }
-
-    private func ledger<Value>(
+    func ledger<Value>(
         _ step: String, _ body: () throws(StoreError) -> Value
     ) throws(StepFailure) -> Value {
         let value: Value

@@ -133,19 +133,32 @@ final class GuardedFile {
     /// Puts the temporary in the file's place, unless the file is no longer the one that was read. The look and the rename
     /// are two steps: a write of somebody else's that falls between them is lost, as it would be with any editor.
     func replace(with temporary: String) throws(StepFailure) {
-        guard let status else {
+        guard status != nil else {
             // Nothing was there: nothing that came meanwhile is replaced.
             guard mainstay_renameat2(folder, temporary, folder, name, Self.noReplace) == 0 else {
                 throw errno == EEXIST ? StepFailure(.changedMeanwhile, step: "replace") : Self.failure("replace")
             }
             return
         }
+        try compare()
+        guard renameat(folder, temporary, folder, name) == 0 else { throw Self.failure("replace") }
+    }
+
+    /// Fails with `changedMeanwhile` where the file is no longer the one that was read.
+    func compare() throws(StepFailure) {
         var now = stat()
         guard fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) == 0 else {
-            throw errno == ENOENT ? StepFailure(.changedMeanwhile, step: "replace") : Self.failure("look at")
+            guard errno == ENOENT else { throw Self.failure("look at") }
+            if status == nil { return }
+            throw StepFailure(.changedMeanwhile, step: "replace")
         }
-        guard Self.isSame(status, now) else { throw StepFailure(.changedMeanwhile, step: "replace") }
-        guard renameat(folder, temporary, folder, name) == 0 else { throw Self.failure("replace") }
+        guard let status, Self.isSame(status, now) else { throw StepFailure(.changedMeanwhile, step: "replace") }
+    }
+
+    /// Removes the file, if it is still the one that was read.
+    func remove() throws(StepFailure) {
+        try compare()
+        guard unlinkat(folder, name, 0) == 0 || errno == ENOENT else { throw Self.failure("remove") }
     }
 
     private static func isSame(_ one: stat, _ other: stat) -> Bool {

@@ -8,9 +8,9 @@ import Wire
 
 /// The ledger on disk: every version of every file and what it held, in one SQLite database of configd's own folder.
 ///
-/// Contents are kept once, under their digest. An intent is a version with the name of its temporary; concluding it takes
-/// that name away. A commit of an intent waits for the disk; its conclusion does not, because the file itself says the
-/// same. The store thread owns it, and a lock on a file beside it keeps any second configd out.
+/// Contents are kept once, under their digest. An intent is versions that name their transaction and their temporary;
+/// concluding it takes these names away. Every change waits for the disk. The store thread owns it, and a lock on a file
+/// beside it keeps any second configd out.
 final class VersionStore {
     private let folder: String?
     private var store: Store
@@ -38,11 +38,34 @@ final class VersionStore {
             PRIMARY KEY (file, number)) WITHOUT ROWID;
         CREATE INDEX versionByContent ON version (content);
         CREATE INDEX intentByFile ON version (file, number) WHERE temporary IS NOT NULL;
+        """,
         """
+        ALTER TABLE version ADD COLUMN previousChain BLOB;
+        ALTER TABLE version ADD COLUMN intent INTEGER;
+        ALTER TABLE version ADD COLUMN contentBefore BLOB;
+        ALTER TABLE version ADD COLUMN isGood INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE file ADD COLUMN prunedUpTo INTEGER NOT NULL DEFAULT 0;
+        UPDATE version SET previousChain = (
+            SELECT chain FROM version AS earlier
+            WHERE earlier.file = version.file AND earlier.number = version.number - 1);
+        UPDATE version SET intent = -file, contentBefore = (
+            SELECT content FROM version AS earlier
+            WHERE earlier.file = version.file AND earlier.number = version.number - 1)
+        WHERE temporary IS NOT NULL;
+        DROP INDEX intentByFile;
+        CREATE INDEX versionByIntent ON version (intent) WHERE intent IS NOT NULL;
+        CREATE INDEX goodVersion ON version (file, number) WHERE isGood;
+        CREATE TABLE tag (
+            file INTEGER NOT NULL REFERENCES file (id), name TEXT NOT NULL, version INTEGER NOT NULL,
+            atMs INTEGER NOT NULL, author INTEGER NOT NULL, PRIMARY KEY (file, name)) WITHOUT ROWID;
+        CREATE INDEX tagByVersion ON tag (file, version);
+        """,
     ]
 
-    private static let columns =
-        "number, origin, restored, content, sizeBytes, keys, atMs, author, reason, uid, gid, mode, chain, temporary"
+    static let columns =
+        """
+        number, origin, restored, content, sizeBytes, keys, atMs, author, reason, uid, gid, mode, chain, previousChain
+        """
 
     /// Opens the ledger in `folder`, which must be there; nil keeps one in memory.
     init(folder: String?) throws(StepFailure) {
@@ -109,29 +132,21 @@ final class VersionStore {
 
     /// The newest concluded version of the file at `path`, read with the one before, which it must follow.
     func head(of path: String) throws(StoreError) -> Version? {
-        try entries("temporary IS NULL AND number > ?2", 0, path: path, limit: 2).first?.version
-    }
-
-    /// The version that was recorded and not concluded; there is at most one.
-    func intent(of path: String) throws(StoreError) -> Intent? {
-        guard let entry = try entries("temporary IS NOT NULL AND number > ?2", 0, path: path, limit: 1).first,
-            let temporary = entry.temporary
-        else { return nil }
-        return Intent(version: entry.version, temporary: temporary)
+        try versions("intent IS NULL AND number > ?2", 0, path: path, limit: 2).first
     }
 
     func version(_ number: Int64, of path: String) throws(StoreError) -> Version? {
-        try entries("temporary IS NULL AND number = ?2", number, path: path, limit: 1).first?.version
+        try versions("intent IS NULL AND number = ?2", number, path: path, limit: 1).first
     }
 
     /// Concluded versions, the newest first, below `cursor` where there is one.
     func versions(of path: String, below cursor: Int64?, limit: Int64) throws(StoreError) -> [Version] {
-        try entries("temporary IS NULL AND number < ?2", cursor ?? .max, path: path, limit: limit).map(\.version)
+        try versions("intent IS NULL AND number < ?2", cursor ?? .max, path: path, limit: limit)
     }
 
     /// Concluded versions after `number`, the oldest first.
     func versions(of path: String, after number: Int64) throws(StoreError) -> [Version] {
-        try entries("temporary IS NULL AND number > ?2", number, path: path, limit: 1000).map(\.version).reversed()
+        try versions("intent IS NULL AND number > ?2", number, path: path, limit: 1000).reversed()
     }
 
     /// What a version held; nil where it is gone or is not what its digest says.
@@ -144,39 +159,39 @@ final class VersionStore {
         return content
     }
 
-    private struct Entry {
-        var version: Version
-        var temporary: String?
-    }
-
     /// Rows with `condition` on `number`, which it knows as ?2; the highest number first.
-    private func entries(
+    private func versions(
         _ condition: String, _ number: Int64, path: String, limit: Int64
-    ) throws(StoreError) -> [Entry] {
+    ) throws(StoreError) -> [Version] {
         let statement = try statement(
             """
-            SELECT \(Self.columns) FROM version WHERE file = (SELECT id FROM file WHERE path = ?1) AND \(condition)
-            ORDER BY number DESC LIMIT ?3
+            SELECT \(Self.columns), file.prunedUpTo FROM version JOIN file ON file.id = version.file
+            WHERE file.path = ?1 AND \(condition) ORDER BY number DESC LIMIT ?3
             """)
+        statement.bind(path, at: 1)
         statement.bind(number, at: 2)
         statement.bind(limit, at: 3)
-        statement.bind(path, at: 1)
-        var entries: [Entry] = []
+        var versions: [Version] = []
+        var prunedUpTo: Int64 = 0
         try statement.rows { row throws(StoreError) in
-            if let entry = Self.entry(row) { entries.append(entry) } else { hasDamage = true }
+            prunedUpTo = row.integer(14)
+            if let version = Self.version(row) { versions.append(version) } else { hasDamage = true }
         }
-        if !Self.areChained(entries.map(\.version)) { hasDamage = true }
-        return entries
+        if !Self.areChained(versions, prunedUpTo: prunedUpTo) { hasDamage = true }
+        return versions
     }
 
-    /// Whether each of these, the newest first, follows the next, so that none was changed or taken out. What came before the
-    /// last is not known, unless that is the first of all.
-    private static func areChained(_ versions: [Version]) -> Bool {
-        zip(versions, versions.dropFirst()).allSatisfy { $0.follows($1) }
-            && versions.last.map { $0.number > 1 || $0.follows(nil) } ?? true
+    /// Whether each of these, the newest first, is whole and follows the next, so that none was changed or taken out. Up to
+    /// `prunedUpTo` only some are kept, and there is no telling which followed which.
+    private static func areChained(_ versions: [Version], prunedUpTo: Int64) -> Bool {
+        versions.allSatisfy(\.isWhole)
+            && zip(versions, versions.dropFirst()).allSatisfy { later, earlier in
+                earlier.number == later.number - 1
+                    ? later.previousChain == earlier.chain : later.number - 1 <= prunedUpTo
+            }
     }
 
-    private static func entry(_ row: borrowing Row) -> Entry? {
+    static func version(_ row: borrowing Row) -> Version? {
         guard let origin = ConfigOrigin(rawValue: row.text(1)), let content = Digest(stored: row.bytes(3)),
             let chain = Digest(stored: row.bytes(12)), let keys = try? JSONReader.read(Array(row.text(5).utf8)),
             let names = try? [String](wire: keys)
@@ -188,36 +203,54 @@ final class VersionStore {
             identity: FileIdentity(
                 uid: UInt32(truncatingIfNeeded: row.integer(9)), gid: UInt32(truncatingIfNeeded: row.integer(10)),
                 mode: UInt32(truncatingIfNeeded: row.integer(11))))
-        return Entry(
-            version: Version(stored: row.integer(0), draft, chain: chain),
-            temporary: row.isNull(13) ? nil : row.text(13))
+        return Version(
+            stored: row.integer(0), draft, chain: chain,
+            previousChain: row.isNull(13) ? nil : Digest(stored: row.bytes(13)))
     }
 
     // MARK: Writing
 
-    /// Records `version` with its content, durably: as an intent where it names a temporary, as concluded otherwise. Of
-    /// the versions before, the newest `kept` stay.
-    func record(
-        _ version: Version, temporary: String?, content: [UInt8], path: String, kept: Int64
-    ) throws(StoreError) {
-        try store.transaction { () throws(StoreError) in
-            let file = try statement("INSERT INTO file (path) VALUES (?) ON CONFLICT DO NOTHING")
-            file.bind(path, at: 1)
-            try file.run()
-            let held = try statement("INSERT INTO content VALUES (?, ?) ON CONFLICT DO NOTHING")
-            held.bind(version.draft.content.bytes, at: 1)
-            held.bind(content, at: 2)
-            try held.run()
-            try insert(version, temporary: temporary, path: path)
-            try prune(path, upTo: version.number - kept - 1)
+    /// Runs `body` as one transaction of the database: all of it is durable when this returns, or none is there.
+    func transaction<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        try store.transaction(body)
+    }
+
+    /// Records a version that needs no write: what it holds is in the file already. Inside `transaction`.
+    func record(_ version: Version, content: [UInt8], path: String) throws(StoreError) {
+        try name(path)
+        try hold(content, as: version.draft.content)
+        try insert(version, path: path)
+    }
+
+    /// Records an intent with the contents of its versions. Inside `transaction`.
+    func record(_ intent: Intent, contents: [Digest: [UInt8]]) throws(StoreError) {
+        for (digest, content) in contents { try hold(content, as: digest) }
+        for file in intent.files {
+            try name(file.path)
+            for version in file.versions { try insert(version, path: file.path, intent: intent.id, file) }
         }
     }
 
-    private func insert(_ version: Version, temporary: String?, path: String) throws(StoreError) {
+    private func name(_ path: String) throws(StoreError) {
+        let file = try statement("INSERT INTO file (path) VALUES (?) ON CONFLICT DO NOTHING")
+        file.bind(path, at: 1)
+        try file.run()
+    }
+
+    private func hold(_ content: [UInt8], as digest: Digest) throws(StoreError) {
+        let held = try statement("INSERT INTO content VALUES (?, ?) ON CONFLICT DO NOTHING")
+        held.bind(digest.bytes, at: 1)
+        held.bind(content, at: 2)
+        try held.run()
+    }
+
+    private func insert(
+        _ version: Version, path: String, intent: Int64? = nil, _ file: FileIntent? = nil
+    ) throws(StoreError) {
         let row = try statement(
             """
-            INSERT INTO version (file, \(Self.columns))
-            VALUES ((SELECT id FROM file WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO version (file, \(Self.columns), intent, temporary, contentBefore)
+            VALUES ((SELECT id FROM file WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         let draft = version.draft
         row.bind(path, at: 1)
@@ -234,55 +267,14 @@ final class VersionStore {
         row.bind(Int64(draft.identity.gid), at: 12)
         row.bind(Int64(draft.identity.mode), at: 13)
         row.bind(version.chain.bytes, at: 14)
-        if let temporary { row.bind(temporary, at: 15) } else { row.bindNull(at: 15) }
+        if let previous = version.previousChain { row.bind(previous.bytes, at: 15) } else { row.bindNull(at: 15) }
+        if let intent { row.bind(intent, at: 16) } else { row.bindNull(at: 16) }
+        if let file { row.bind(file.temporary, at: 17) } else { row.bindNull(at: 17) }
+        if let before = file?.before { row.bind(before.bytes, at: 18) } else { row.bindNull(at: 18) }
         try row.run()
     }
 
-    /// Drops versions that are older than what is kept, and contents that no version has any more.
-    private func prune(_ path: String, upTo number: Int64) throws(StoreError) {
-        guard number > 0 else { return }
-        try delete("number <= \(number)", path: path)
-    }
-
-    /// Deletes versions with `condition`, and each one's content where it was the last to have it.
-    private func delete(_ condition: String, path: String) throws(StoreError) {
-        let file = "file = (SELECT id FROM file WHERE path = ?) AND \(condition)"
-        var contents: [[UInt8]] = []
-        let doomed = try store.prepare("SELECT content FROM version WHERE \(file)")
-        doomed.bind(path, at: 1)
-        try doomed.rows { row in contents.append(row.bytes(0)) }
-        guard !contents.isEmpty else { return }
-        let versions = try store.prepare("DELETE FROM version WHERE \(file)")
-        versions.bind(path, at: 1)
-        try versions.run()
-        for content in contents {
-            let unused = try statement(
-                """
-                DELETE FROM content WHERE digest = ?1
-                AND NOT EXISTS (SELECT 1 FROM version WHERE version.content = ?1)
-                """)
-            unused.bind(content, at: 1)
-            try unused.run()
-        }
-    }
-
-    /// Notes, durably, that the intent is the file's version now.
-    func conclude(_ path: String) throws(StoreError) {
-        let statement = try statement(
-            "UPDATE version SET temporary = NULL WHERE file = (SELECT id FROM file WHERE path = ?) AND temporary IS NOT NULL"
-        )
-        statement.bind(path, at: 1)
-        try statement.run()
-    }
-
-    /// Forgets the intent. If that is lost, the next look does it again.
-    func drop(_ path: String) throws(StoreError) {
-        try store.transaction { () throws(StoreError) in
-            try delete("temporary IS NOT NULL", path: path)
-        }
-    }
-
-    private func statement(_ sql: String) throws(StoreError) -> Statement {
+    func statement(_ sql: String) throws(StoreError) -> Statement {
         if let statement = prepared[sql] { return statement }
         let statement = try store.prepare(sql)
         prepared[sql] = statement

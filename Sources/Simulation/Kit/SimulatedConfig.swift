@@ -175,9 +175,8 @@ final class SimulatedConfig {
         isBusy = !jobs.isEmpty
         guard isBusy else { return }
         let job = jobs.removeFirst()
-        let found = Recovery.Found(
-            head: folder.versions.last, intent: folder.intent, content: folder.file.digest)
-        recover(Recovery.steps(for: found)[...], made: []) { [self] condition, made in
+        let steps = folder.intent.map { Recovery.steps(for: $0, contents: [folder.file.digest]) } ?? []
+        recover(steps[...], made: []) { [self] condition, made in
             switch job {
             case .look:
                 let versions = news(made)
@@ -204,6 +203,9 @@ final class SimulatedConfig {
         _ done: @escaping (Keeper.Condition, [Version]) -> Void
     ) {
         guard let step = steps.first else {
+            if let origin = Recovery.adoption(head: folder.versions.last, content: folder.file.digest) {
+                return adopt(origin, made: made, done)
+            }
             guard let head = folder.versions.last else { return done(.missing(nil), made) }
             if let problem = judge.recovered(folder, editor) { onBroken(problem) }
             return done(.whole(head), made)
@@ -211,21 +213,29 @@ final class SimulatedConfig {
         after(.milliseconds(2)) { [self] in
             var made = made
             switch step {
-            case .syncDirectory: folder.sync()
-            case .concludeIntent:
-                if let version = folder.intent?.version { made.append(version) }
+            case .syncFolder: folder.sync()
+            case .concludeIntent(let intent):
+                made += intent.files.flatMap(\.versions)
                 folder.concludeIntent()
+            // With one file there is nothing to take back: it shows the change, or it does not.
+            case .takeBack: onBroken("config: one file was taken back")
             case .removeTemporary: folder.removeTemporary()
             case .dropIntent:
                 if host.diskIsFull { return done(.troubled(StepFailure(.noSpace, step: "drop")), made) }
                 folder.dropIntent()
-            case .adopt(let origin):
-                if host.diskIsFull { return done(.troubled(StepFailure(.noSpace, step: "record")), made) }
-                let version = version(folder.file, origin)
-                folder.adopt(version)
-                made.append(version)
             }
             recover(steps.dropFirst(), made: made, done)
+        }
+    }
+
+    private func adopt(
+        _ origin: ConfigOrigin, made: [Version], _ done: @escaping (Keeper.Condition, [Version]) -> Void
+    ) {
+        after(.milliseconds(2)) { [self] in
+            if host.diskIsFull { return done(.troubled(StepFailure(.noSpace, step: "record")), made) }
+            let version = version(folder.file, origin)
+            folder.adopt(version)
+            recover([], made: made + [version], done)
         }
     }
 
@@ -254,8 +264,14 @@ final class SimulatedConfig {
             let bytes = try editor.apply([.set(key: key, value: value)], to: old.bytes)
             guard bytes != old.bytes else { return refused("nothing to change") }
             let new = SimulatedFolder.Content(bytes)
-            let write = Write(
-                Commit(Intent(version: version(new, .set), temporary: ".env.mainstay-1")), old: old, new: new)
+            let intent = Intent(
+                id: 1,
+                files: [
+                    FileIntent(
+                        path: Self.id.path, versions: [version(new, .set)], temporary: ".env.mainstay-1",
+                        before: old.digest)
+                ])
+            let write = Write(Commit(intent), old: old, new: new)
             judge.began(from: old.digest, to: new.digest)
             perform(write.commit.begin(), of: write)
         } catch { refused("\(key) cannot be written so") }
@@ -298,7 +314,8 @@ final class SimulatedConfig {
         case .replaceFile:
             guard folder.file == write.old else { return StepFailure(.changedMeanwhile, step: "replace") }
             folder.replaceFile()
-        case .syncDirectory:
+        case .compareFile, .takeBack: return StepFailure(.disk("not a step of one file"), step: "write")
+        case .syncFolder:
             if host.diskIsFull, random.next() & 1 == 0 { return StepFailure(.noSpace, step: "make durable") }
             folder.sync()
         case .concludeIntent:
@@ -315,7 +332,8 @@ final class SimulatedConfig {
 
     private func end(_ outcome: Commit.Outcome) {
         switch outcome {
-        case .applied(let version):
+        case .applied:
+            guard let version = folder.versions.last else { return onBroken("config: no version was concluded") }
             judge.acknowledged(version)
             perform(
                 keeper?.changed(Self.id, .whole(version), versions: [version], now: timeline.now) ?? [])
@@ -335,9 +353,9 @@ extension Fault.CommitStep {
         case .recordIntent: self = .recordIntent
         case .writeTemporary: self = .writeTemporary
         case .replaceFile: self = .replaceFile
-        case .syncDirectory: self = .syncDirectory
+        case .syncFolder: self = .syncDirectory
         case .concludeIntent: self = .concludeIntent
-        case .removeTemporary, .dropIntent, .end: self = .rest
+        case .compareFile, .takeBack, .removeTemporary, .dropIntent, .end: self = .rest
         }
     }
 }

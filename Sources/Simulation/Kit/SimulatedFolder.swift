@@ -48,7 +48,7 @@ struct SimulatedFolder {
 
     mutating func concludeIntent() {
         guard let intent else { return }
-        versions.append(intent.version)
+        versions += intent.files.flatMap(\.versions)
         self.intent = nil
     }
 

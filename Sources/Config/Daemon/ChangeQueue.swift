@@ -1,0 +1,95 @@
+import ConfigAPI
+import ConfigCore
+import DequeModule
+import Runtime
+import Wire
+
+/// Changes on their way to the store thread, in the order in which they came. While one write is under way others gather
+/// here; those at the head of the queue that are about the same files then go together, as one write with a version each
+/// (group commit): with many writers the disk is waited for once a group and not once a change.
+@Loop final class ChangeQueue {
+    /// What a caller is told: what became of its files, in its order.
+    typealias Answer = @Loop (Result<[Config.Outcome], RPCError>) -> Void
+
+    private struct Waiting {
+        var request: Custody.Request
+        var answer: Answer
+    }
+
+    /// Requests of one write.
+    private static let largestGroup = 64
+    /// Each version's content is recorded: a group may write so many bytes of them, one request always goes.
+    private static let largestGroupBytes: Int64 = 4 << 20
+    /// Requests that wait; more are refused.
+    private static let limit = 1024
+    /// After this a job shows as *stuck*; it is not given up, since half a write is for nobody else to finish.
+    static let deadline: Duration = .seconds(10)
+
+    private let store: Worker<Custody>
+    private let keeper: () -> Keeper
+    private let ended: ([Custody.Request], Custody.Changed) -> Void
+    private var waiting: Deque<Waiting> = []
+    private var isBusy = false
+    /// Writes that were begun, and changes in them.
+    private(set) var groups: Int64 = 0
+    private(set) var requests: Int64 = 0
+
+    /// `ended` is told of every group before its callers are answered.
+    init(
+        store: Worker<Custody>, keeper: @escaping () -> Keeper,
+        ended: @escaping ([Custody.Request], Custody.Changed) -> Void
+    ) {
+        self.store = store
+        self.keeper = keeper
+        self.ended = ended
+    }
+
+    /// Takes a change; `answer` is called once.
+    func ask(_ request: Custody.Request, answer: @escaping Answer) {
+        guard waiting.count < Self.limit else {
+            return answer(.failure(.limitExceeded("\(Self.limit) changes wait for the disk already")))
+        }
+        waiting.append(Waiting(request: request, answer: answer))
+        if !isBusy { next() }
+    }
+
+    private func next() {
+        let group = takeGroup()
+        isBusy = !group.isEmpty
+        guard isBusy else { return }
+        groups += 1
+        requests += Int64(group.count)
+        let requests = group.map(\.request)
+        let keeper = keeper()
+        var announced: [Keeper.FileID: Int64] = [:]
+        for id in requests[0].files { announced[id] = keeper.announced(of: id) }
+        store.submit(deadline: Self.deadline, { [announced] in $0.change(requests, announced: announced) }) {
+            [weak self] result in
+            switch result {
+            case .success(let changed):
+                self?.ended(requests, changed)
+                for (waiting, result) in zip(group, changed.results) { waiting.answer(result) }
+            case .failure(let error):
+                for waiting in group { waiting.answer(.failure(Configd.error(error))) }
+            }
+            self?.next()
+        }
+    }
+
+    /// The requests at the head that one write can serve.
+    private func takeGroup() -> [Waiting] {
+        guard let first = waiting.popFirst() else { return [] }
+        var group = [first]
+        let files = first.request.files
+        let keeper = keeper()
+        let bytes = files.reduce(Int64(0)) { bytes, id in
+            guard case .whole(let head) = keeper.condition(of: id) else { return bytes + Self.largestGroupBytes }
+            return bytes + head.draft.sizeBytes
+        }
+        let most = min(Int64(Self.largestGroup), Self.largestGroupBytes / max(1, bytes))
+        while group.count < most, waiting.first?.request.files == files, let another = waiting.popFirst() {
+            group.append(another)
+        }
+        return group
+    }
+}

@@ -1,0 +1,123 @@
+import ConfigCore
+import Store
+
+/// A transaction over files, step by step as `Commit` says.
+extension Custody {
+    /// What a transaction makes of one file, with what it takes to do it.
+    struct FileWrite {
+        var kept: KeptFile
+        var sight: Sight
+        /// The versions to make, the oldest first, each with its content; not empty.
+        var versions: [(version: Version, content: [UInt8])]
+    }
+
+    /// How a commit ended, and the file that a failure was about.
+    struct Written {
+        var outcome: Commit.Outcome
+        var path = ""
+    }
+
+    /// Writes all of `writes`, or none. `alsoRecording` runs in the database's transaction that records the intent: what it
+    /// writes is durable before a file is touched, and is gone where the transaction is refused.
+    func commit(
+        _ writes: [FileWrite], alsoRecording: (Intent) throws(StoreError) -> Void = { _ in }
+    ) -> Written {
+        let drafted = writes.map { write in
+            FileIntent(
+                path: write.kept.id.path, versions: write.versions.map(\.version),
+                temporary: Self.temporary(beside: write.kept.id.path),
+                before: write.sight.content.map { Digest(of: $0) })
+        }
+        let intent: Intent
+        do throws(StepFailure) {
+            let id = try ledger("read") { () throws(StoreError) in try versions.freeIntent() }
+            intent = Intent(id: id, files: drafted)
+        } catch { return Written(outcome: .refused(error), path: drafted.first?.path ?? "") }
+        var commit = Commit(intent)
+        var action = commit.begin()
+        var failedPath: String?
+        while true {
+            do throws(StepFailure) {
+                if case .end(let outcome) = action { return Written(outcome: outcome, path: failedPath ?? "") }
+                try perform(action, writes, alsoRecording)
+                action = commit.succeeded()
+            } catch {
+                failedPath = failedPath ?? action.file?.path ?? intent.files[0].path
+                action = commit.failed(error)
+            }
+        }
+    }
+
+    private func perform(
+        _ action: Commit.Action, _ writes: [FileWrite], _ alsoRecording: (Intent) throws(StoreError) -> Void
+    ) throws(StepFailure) {
+        func file(_ intent: FileIntent) throws(StepFailure) -> FileWrite {
+            guard let write = writes.first(where: { $0.kept.id.path == intent.path }) else {
+                throw StepFailure(.disk("no such file in the transaction"), step: "write")
+            }
+            return write
+        }
+        switch action {
+        case .end: break
+        case .recordIntent(let intent): try record(intent, writes, alsoRecording)
+        case .writeTemporary(let intent):
+            guard let last = try file(intent).versions.last else { return }
+            try file(intent).sight.file.writeTemporary(
+                intent.temporary, last.content, identity: last.version.draft.identity)
+        case .compareFile(let intent): try file(intent).sight.file.compare()
+        case .replaceFile(let intent): try file(intent).sight.file.replace(with: intent.temporary)
+        case .syncFolder(let intent): try file(intent).sight.file.syncFolder()
+        case .concludeIntent(let intent):
+            try ledger("conclude") { () throws(StoreError) in try versions.conclude(intent) }
+        case .takeBack(let intent): try takeBack(intent)
+        case .removeTemporary(let intent): try file(intent).sight.file.removeTemporary(intent.temporary)
+        case .dropIntent(let intent): try ledger("drop") { () throws(StoreError) in try versions.drop(intent) }
+        }
+    }
+
+    private func record(
+        _ intent: Intent, _ writes: [FileWrite], _ alsoRecording: (Intent) throws(StoreError) -> Void
+    ) throws(StepFailure) {
+        var contents: [Digest: [UInt8]] = [:]
+        for (version, content) in writes.flatMap(\.versions) { contents[version.draft.content] = content }
+        try ledger("record") { () throws(StoreError) in
+            try versions.transaction { () throws(StoreError) in
+                try versions.record(intent, contents: contents)
+                try alsoRecording(intent)
+                for write in writes {
+                    guard let newest = write.versions.last?.version.number else { continue }
+                    try versions.prune(write.kept.id.path, upTo: newest - write.kept.versionsKept - 1)
+                }
+            }
+        }
+    }
+
+    /// Puts back, durably, what the file held before the transaction; from the ledger, which holds it.
+    func takeBack(_ intent: FileIntent) throws(StepFailure) {
+        let file = try GuardedFile(path: intent.path)
+        try file.removeTemporary(intent.temporary)
+        guard let before = intent.before else {
+            try file.remove()
+            return try file.syncFolder()
+        }
+        let (content, head) = try ledger("read") { () throws(StoreError) in
+            (try versions.content(before), try versions.head(of: intent.path))
+        }
+        guard let content, let identity = file.identity ?? head?.draft.identity else {
+            throw StepFailure(
+                .versions(
+                    "the content that \(intent.path) had is damaged",
+                    remedy: "Write the file by hand; configd takes it over"), step: "put back")
+        }
+        try file.writeTemporary(intent.temporary, content, identity: identity)
+        try file.replace(with: intent.temporary)
+        try file.syncFolder()
+    }
+
+    private static func temporary(beside path: String) -> String {
+        var random = SystemRandomNumberGenerator()
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        let hidden = name.hasPrefix(".") ? name : ".\(name)"
+        return "\(hidden).mainstay-\(String(random.next() as UInt64, radix: 16))"
+    }
+}

@@ -1,0 +1,105 @@
+import ConfigCore
+import Store
+
+/// Transactions that were recorded and not concluded, and what is dropped of what was.
+extension VersionStore {
+    /// The transaction that has versions of the file at `path` in it; nil where there is none.
+    func intent(of path: String) throws(StoreError) -> Intent? {
+        let statement = try statement(
+            "SELECT intent FROM version WHERE intent IS NOT NULL AND file = (SELECT id FROM file WHERE path = ?)")
+        statement.bind(path, at: 1)
+        var id: Int64?
+        try statement.rows { row in id = row.integer(0) }
+        return try id.map { id throws(StoreError) in Intent(id: id, files: try files(of: id)) }
+    }
+
+    private func files(of intent: Int64) throws(StoreError) -> [FileIntent] {
+        let statement = try statement(
+            """
+            SELECT \(Self.columns), path, temporary, contentBefore FROM version JOIN file ON file.id = version.file
+            WHERE intent = ? ORDER BY path, number
+            """)
+        statement.bind(intent, at: 1)
+        var files: [FileIntent] = []
+        try statement.rows { row throws(StoreError) in
+            guard let version = Self.version(row), version.isWhole else {
+                hasDamage = true
+                return
+            }
+            let path = row.text(14)
+            if files.last?.path == path {
+                files[files.count - 1].versions.append(version)
+            } else {
+                let before = row.isNull(16) ? nil : Digest(stored: row.bytes(16))
+                files.append(FileIntent(path: path, versions: [version], temporary: row.text(15), before: before))
+            }
+        }
+        return files
+    }
+
+    /// A number that no transaction on record has. Inside `transaction`.
+    func freeIntent() throws(StoreError) -> Int64 {
+        let statement = try statement("SELECT COALESCE(MAX(intent), 0) + 1 FROM version WHERE intent IS NOT NULL")
+        var id: Int64 = 1
+        try statement.rows { row in id = max(1, row.integer(0)) }
+        return id
+    }
+
+    /// Notes, durably, that the intent's versions are the files' now.
+    func conclude(_ intent: Intent) throws(StoreError) {
+        let statement = try statement(
+            "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
+        statement.bind(intent.id, at: 1)
+        try statement.run()
+    }
+
+    /// Forgets the intent. If that is lost, the next look does it again.
+    func drop(_ intent: Intent) throws(StoreError) {
+        try transaction { () throws(StoreError) in
+            for file in intent.files { try delete("intent = ?2", intent.id, path: file.path) }
+        }
+    }
+
+    // MARK: Retention
+
+    /// Drops versions of the file at `path` up to `number`, but for those with a tag and the newest that was confirmed as
+    /// good, and contents that no version has any more. Inside `transaction`.
+    func prune(_ path: String, upTo number: Int64) throws(StoreError) {
+        guard number > 0 else { return }
+        try delete(
+            """
+            number <= ?2 AND intent IS NULL
+            AND number NOT IN (SELECT version FROM tag WHERE tag.file = version.file)
+            AND number != (SELECT COALESCE(MAX(number), 0) FROM version AS good WHERE good.file = version.file AND isGood)
+            """, number, path: path)
+        let pruned = try statement("UPDATE file SET prunedUpTo = max(prunedUpTo, ?) WHERE path = ?")
+        pruned.bind(number, at: 1)
+        pruned.bind(path, at: 2)
+        try pruned.run()
+    }
+
+    /// Deletes versions with `condition` on `number`, which it knows as ?2, and each one's content where it was the last to
+    /// have it.
+    private func delete(_ condition: String, _ number: Int64, path: String) throws(StoreError) {
+        let place = "file = (SELECT id FROM file WHERE path = ?1) AND \(condition)"
+        var contents: Set<[UInt8]> = []
+        let doomed = try statement("SELECT content FROM version WHERE \(place)")
+        doomed.bind(path, at: 1)
+        doomed.bind(number, at: 2)
+        try doomed.rows { row in contents.insert(row.bytes(0)) }
+        guard !contents.isEmpty else { return }
+        let versions = try statement("DELETE FROM version WHERE \(place)")
+        versions.bind(path, at: 1)
+        versions.bind(number, at: 2)
+        try versions.run()
+        for content in contents {
+            let unused = try statement(
+                """
+                DELETE FROM content WHERE digest = ?1
+                AND NOT EXISTS (SELECT 1 FROM version WHERE version.content = ?1)
+                """)
+            unused.bind(content, at: 1)
+            try unused.run()
+        }
+    }
+}
