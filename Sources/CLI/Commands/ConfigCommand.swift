@@ -259,7 +259,7 @@ extension Config.Entries {
             let value: Cell =
                 if let value = entry.value {
                     switch value {
-                    case .text(let text): Cell(text)
+                    case .text(let text), .json(let text): Cell(text)
                     case .bytes(let bytes): Cell("(\(bytes.count) bytes that are not UTF-8)", .dim)
                     }
                 } else {

@@ -238,4 +238,61 @@ package enum ConfigErrors {
             remedy: "Bring back another version; look at the disk of /var/lib/mainstay",
             details: ["version": .integer(version)])
     }
+
+    // MARK: JSON and other files
+
+    /// The file, or what was to take its place, is no JSON (RFC 8259).
+    package static func invalidJSON(line: Int64, column: Int64, problem: String) -> RPCError {
+        RPCError(
+            code: 1150, name: "invalidJSON", message: "line \(line), column \(column): \(problem)",
+            remedy: "Mend it there; a file in another form is declared with `format: whole`",
+            details: ["line": .integer(line), "column": .integer(column)])
+    }
+
+    /// The value for a JSON file is no JSON.
+    package static func invalidJSONValue(_ key: String, line: Int64, column: Int64, problem: String) -> RPCError {
+        RPCError(
+            code: 1151, name: "invalidJSONValue",
+            message: "the value of \(key) is no JSON: line \(line), column \(column): \(problem)",
+            remedy: "Send a string as it is, and any other value as {\"json\": \"its JSON text\"}",
+            details: ["key": .string(key), "line": .integer(line), "column": .integer(column)])
+    }
+
+    /// No JSON pointer, or one that names the whole text where a part is meant.
+    package static func invalidPointer(_ key: String) -> RPCError {
+        RPCError(
+            code: 1152, name: "invalidPointer", message: "\"\(key)\" names no part of a JSON file",
+            remedy: "Name it by its keys, each after a slash: /server/port; ~ in a key is ~0, / is ~1 (RFC 6901)",
+            details: ["key": .string(key)])
+    }
+
+    /// A value that no object or array is there for.
+    package static func missingParent(_ key: String) -> RPCError {
+        RPCError(
+            code: 1153, name: "missingParent", message: "the file has no object or array that \(key) could go into",
+            remedy: "Set that first, with {\"json\": \"{}\"}; an array takes its next number, or -, at its end",
+            details: ["key": .string(key)])
+    }
+
+    /// A key of a JSON object that stands there twice, which readers read differently.
+    package static func repeatedKey(_ key: String, line: Int64) -> RPCError {
+        RPCError(
+            code: 1154, name: "repeatedKey", message: "a key on the way to \(key) stands again in line \(line)",
+            remedy: "Remove it, which removes all of them, and set it anew",
+            details: ["key": .string(key), "line": .integer(line)])
+    }
+
+    /// A change by key of a file that has none.
+    package static func keptWhole() -> RPCError {
+        RPCError(
+            code: 1155, name: "keptWhole", message: "the file is kept whole, without keys",
+            remedy: "`put` changes it as a whole, `content` reads it; the settings' `format` says what a file is")
+    }
+
+    /// A JSON value for a file of lines.
+    package static func textOnly(_ key: String) -> RPCError {
+        RPCError(
+            code: 1156, name: "textOnly", message: "\(key) is of an .env file, which takes texts and no JSON",
+            remedy: "Send the value as a string", details: ["key": .string(key)])
+    }
 }

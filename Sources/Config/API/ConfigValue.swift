@@ -1,9 +1,12 @@
 package import Wire
 
-/// A value of a key: text, or bytes that are not UTF-8, which travel as `{"base64": "…"}`.
+/// A value of a key: text; bytes that are not UTF-8, which travel as `{"base64": "…"}`; or, in a JSON file, a value that is
+/// no string, which travels as its text, `{"json": "8080"}`. As a text it keeps its spelling and has no bounds but JSON's: a
+/// number of 30 digits, or an object 100 levels deep, is no message of the wire and yet a value.
 package enum ConfigValue: Hashable, Sendable {
     case text(String)
     case bytes([UInt8])
+    case json(String)
 
     /// The value that `bytes` are; text wherever they are UTF-8.
     package init(_ bytes: [UInt8]) {
@@ -19,6 +22,7 @@ package enum ConfigValue: Hashable, Sendable {
         switch self {
         case .text(let text): Array(text.utf8)
         case .bytes(let bytes): bytes
+        case .json(let text): Array(text.utf8)
         }
     }
 }
@@ -29,6 +33,11 @@ extension ConfigValue: WireValue {
         case .string(let text): self = .text(text)
         case .object(let object):
             var fields = Fields(object, unknown: unknown)
+            if let json: String = try fields.optional("json") {
+                try fields.finish()
+                self = .json(json)
+                return
+            }
             let text: String = try fields.value("base64")
             try fields.finish()
             guard let bytes = Base64.decode(text) else {
@@ -36,7 +45,9 @@ extension ConfigValue: WireValue {
             }
             self = .bytes(bytes)
         case .null, .bool, .integer, .number, .array:
-            throw .expected("a string, or {\"base64\": …} for bytes that are not UTF-8", found: wire)
+            throw .expected(
+                "a string, {\"base64\": …} for bytes that are not UTF-8, or {\"json\": …} for the text of a JSON value",
+                found: wire)
         }
     }
 
@@ -44,6 +55,7 @@ extension ConfigValue: WireValue {
         switch self {
         case .text(let text): writer.string(text)
         case .bytes(let bytes): writer.object { $0.member("base64", Base64.encode(bytes)) }
+        case .json(let text): writer.object { $0.member("json", text) }
         }
     }
 }

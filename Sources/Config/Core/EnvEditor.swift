@@ -7,16 +7,7 @@
 /// would have read.
 package struct EnvEditor: Sendable {
     /// One change of one key; a value is any bytes but zero.
-    package enum Change: Hashable, Sendable {
-        case set(key: String, value: [UInt8])
-        case remove(key: String)
-
-        package var key: String {
-            switch self {
-            case .set(let key, _), .remove(let key): key
-            }
-        }
-    }
+    package typealias Change = KeyChange
 
     /// A value over 128 KiB cannot be an environment variable at all (Linux MAX_ARG_STRLEN, which counts the key, the
     /// `=` and a closing zero byte too).
@@ -249,4 +240,18 @@ package enum EditRefusal: Error, Hashable, Sendable {
     case unwritable(key: String, reader: String, wouldRead: String?)
     /// Every way to write the value would change another key to this reader.
     case wouldChangeOther(key: String, reader: String, other: String)
+    /// A file of lines takes texts, not JSON values.
+    case textOnly(key: String)
+    /// A file without keys is changed as a whole.
+    case keptWhole
+    /// The file, or what is to take its place, is no JSON.
+    case invalidJSON(JSONProblem)
+    /// The value is no JSON.
+    case invalidJSONValue(key: String, JSONProblem)
+    /// The key of a JSON file is no pointer, or names the whole text where that will not do.
+    case invalidPointer(key: String)
+    /// Nothing is there that the key could be a member or the next element of.
+    case missingParent(key: String)
+    /// The way to the key leads over one that its object has twice, the second in this line.
+    case repeatedKey(key: String, line: Int)
 }

@@ -21,6 +21,17 @@ enum Refusals {
             ConfigErrors.unwritable(key: key, reader: reader, wouldRead: wouldRead)
         case .wouldChangeOther(let key, let reader, let other):
             ConfigErrors.wouldChangeOther(key: key, reader: reader, other: other)
+        case .textOnly(let key): ConfigErrors.textOnly(key)
+        case .keptWhole: ConfigErrors.keptWhole()
+        case .invalidJSON(let problem):
+            ConfigErrors.invalidJSON(
+                line: Int64(problem.line), column: Int64(problem.column), problem: problem.problem)
+        case .invalidJSONValue(let key, let problem):
+            ConfigErrors.invalidJSONValue(
+                key, line: Int64(problem.line), column: Int64(problem.column), problem: problem.problem)
+        case .invalidPointer(let key): ConfigErrors.invalidPointer(key)
+        case .missingParent(let key): ConfigErrors.missingParent(key)
+        case .repeatedKey(let key, let line): ConfigErrors.repeatedKey(key, line: Int64(line))
         }
     }
 
