@@ -1,4 +1,4 @@
-import ConfigCore
+@testable import ConfigCore
 import Testing
 import Time
 
@@ -158,12 +158,15 @@ import Time
     @Test func whatReadersReadDifferentlyIsTold() {
         let editor = EnvEditor(readers: [Samples.dialect("node-dotenv"), Samples.dialect("systemd")])
         let found = Disagreement.all(in: Samples.bytes("A=1\nexport K=v\nL=a#b\n"), editor: editor)
+        func view(_ reader: String, _ value: String?) -> Disagreement.View {
+            Disagreement.View(readers: [reader], value: value.map { .text(Samples.bytes($0)) })
+        }
         #expect(
             found == [
                 Disagreement(
-                    key: "K", line: 2, reader: "systemd", than: "node-dotenv", difference: "does not set it"),
+                    key: "K", line: 2, views: [view("node-dotenv", "v"), view("systemd", nil)], isSecret: false),
                 Disagreement(
-                    key: "L", line: 3, reader: "systemd", than: "node-dotenv", difference: "reads another value"),
+                    key: "L", line: 3, views: [view("node-dotenv", "a"), view("systemd", "a#b")], isSecret: false),
             ])
     }
 }

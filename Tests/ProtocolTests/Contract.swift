@@ -66,7 +66,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Get.self), Contract(Config.Show.self), Contract(Config.Set.self),
                 Contract(Config.Validate.self), Contract(Config.History.self), Contract(Config.Rollback.self),
                 Contract(Config.State.self), Contract(Config.UpdateConfig.self), Contract(Config.ValidateConfig.self),
-                Contract(Config.Rollback.self, named: Config.rollbackConfigName),
+                Contract(Config.Rollback.self, named: Config.rollbackConfigName), Contract(Config.Diff.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [

@@ -123,6 +123,7 @@ private func uncommented(_ text: String) -> String {
         #expect(full.dependencies.first?.check.name == "postgres")
         #expect(full.config.files == [EnvFileSettings(path: "/etc/example/.env")])
         #expect(full.config.maximumShrink == ServiceConfigSettings().maximumShrink)
+        #expect(full.config.secrets == ["DB_PASSWORD", "*_KEY"])
         #expect(full.hooks.drain?.action == .signal(SIGUSR2))
         #expect(full.metrics?.requestsTotal == "example_requests_total")
     }

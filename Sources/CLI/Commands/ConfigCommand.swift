@@ -7,7 +7,7 @@ import Wire
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "A service's configuration: read, change, look back, go back.",
-        subcommands: [Get.self, Set.self, History.self, Show.self, Rollback.self])
+        subcommands: [Get.self, Set.self, History.self, Show.self, Diff.self, Rollback.self])
 
     /// Which file a command is about.
     struct Target: ParsableArguments {
@@ -29,18 +29,23 @@ struct ConfigCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "The keys and values of the file, or the bare value of one key.",
             discussion: """
-                Values of a file that is not world-readable need the group mainstay-admin; others see the names. With \
-                KEY the value is printed as it is, with a line's end; ends with 1 where it may not be seen.
+                Values of a file that is not world-readable need the group mainstay-admin; others see the names. Of \
+                secrets a sum is listed, by which equal values look equal; --reveal lists them too. With KEY the value \
+                is printed as it is, with a line's end; ends with 1 where it may not be seen.
                 """)
 
         @OptionGroup var target: Target
         @Argument(help: "Only this key.")
         var key: String?
+        @Flag(help: "List secrets as they are.")
+        var reveal = false
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
-            let reply = try await conversation(with: .configd)
+            var reply = try await conversation(with: .configd)
                 .entries(of: target.target, version: nil, keys: key.map { [$0] })
+            // Whoever names one key asks for its value.
+            if key == nil, !reveal { reply.withholdSecrets() }
             if common.json {
                 screen.show(reply.json)
             } else if key == nil {
@@ -159,10 +164,13 @@ struct ConfigCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
         @Argument(help: "The version, as `config history` numbers it.")
         var version: Int64?
+        @Flag(help: "Show secrets as they are.")
+        var reveal = false
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
-            let reply = try await conversation(with: .configd).entries(of: target.target, version: version)
+            var reply = try await conversation(with: .configd).entries(of: target.target, version: version)
+            if !reveal { reply.withholdSecrets() }
             if common.json {
                 screen.show(reply.json)
             } else {
@@ -226,6 +234,11 @@ extension Conversation {
 }
 
 extension Config.Entries {
+    /// Takes the values of secrets out: a terminal is read over shoulders, and what a script prints ends up in a log.
+    fileprivate mutating func withholdSecrets() {
+        for place in entries.indices where entries[place].secret { entries[place].value = nil }
+    }
+
     /// Why a value is not shown.
     fileprivate var whyHidden: String {
         guard let entry = entries.first else { return "the file sets no such key" }
@@ -263,11 +276,19 @@ extension Config.Entries {
                     case .bytes(let bytes): Cell("(\(bytes.count) bytes that are not UTF-8)", .dim)
                     }
                 } else {
-                    Cell(entry.expands ? "(depends on the reader)" : "(hidden) \(entry.fingerprint)", .dim)
+                    Cell(entry.whyNotShown, .dim)
                 }
             table.add(Cell(entry.key), value)
         }
         return table
+    }
+}
+
+extension ConfigEntry {
+    /// What stands in a list in place of the value.
+    fileprivate var whyNotShown: String {
+        if secret { return "(secret) \(fingerprint)" }
+        return expands ? "(depends on the reader)" : "(hidden) \(fingerprint)"
     }
 }
 
@@ -277,6 +298,7 @@ extension Config.Outcome {
         let changed = keys.isEmpty ? "nothing to change" : keys.joined(separator: ", ")
         let force = dryRun ? "would be" : "is"
         let before = previous.map { ", before it v\($0)" } ?? ""
+        if let difference { screen.show(difference.lines(on: screen)) }
         screen.show("\(service): \(changed); v\(version) \(force) in force\(before)".printable)
     }
 }

@@ -108,13 +108,18 @@ package struct ConfigEntry: WireObject {
     package var expands: Bool
     /// The line of the assignment that counts, from 1.
     package var line: Int64
+    /// Its name, its value or the schema makes it a secret: show it only to whoever asks for it.
+    package var secret: Bool
 
-    package init(key: String, value: ConfigValue?, fingerprint: String, expands: Bool, line: Int64) {
+    package init(
+        key: String, value: ConfigValue?, fingerprint: String, expands: Bool, line: Int64, secret: Bool = false
+    ) {
         self.key = key
         self.value = value
         self.fingerprint = fingerprint
         self.expands = expands
         self.line = line
+        self.secret = secret
     }
 
     package init(from fields: inout Fields) throws(WireError) {
@@ -123,6 +128,7 @@ package struct ConfigEntry: WireObject {
         fingerprint = try fields.value("fingerprint")
         expands = try fields.value("expands", or: false)
         line = try fields.value("line")
+        secret = try fields.value("secret", or: false)
     }
 
     package func write(to object: inout ObjectWriter) {
@@ -131,6 +137,7 @@ package struct ConfigEntry: WireObject {
         object.member("fingerprint", fingerprint)
         if expands { object.member("expands", expands) }
         object.member("line", line)
+        if secret { object.member("secret", secret) }
     }
 }
 

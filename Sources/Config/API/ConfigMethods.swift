@@ -195,9 +195,12 @@ package enum Config {
         /// The keys that changed, sorted, at most 500; empty where the file already said all of it.
         package var keys: [String]
         package var dryRun: Bool
+        /// What a dry run would write, line by line.
+        package var difference: ConfigDifference?
 
         package init(
-            service: String, file: String, version: Int64, previous: Int64?, keys: [String], dryRun: Bool
+            service: String, file: String, version: Int64, previous: Int64?, keys: [String], dryRun: Bool,
+            difference: ConfigDifference? = nil
         ) {
             self.service = service
             self.file = file
@@ -205,6 +208,7 @@ package enum Config {
             self.previous = previous
             self.keys = keys
             self.dryRun = dryRun
+            self.difference = difference
         }
 
         package init(from fields: inout Fields) throws(WireError) {
@@ -214,6 +218,7 @@ package enum Config {
             previous = try fields.optional("previous")
             keys = try fields.value("keys")
             dryRun = try fields.value("dryRun", or: false)
+            difference = try fields.optional("difference")
         }
 
         package func write(to object: inout ObjectWriter) {
@@ -223,6 +228,7 @@ package enum Config {
             object.member("previous", previous)
             object.member("keys", keys)
             object.member("dryRun", dryRun)
+            object.member("difference", difference)
         }
     }
 

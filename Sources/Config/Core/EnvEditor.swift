@@ -28,10 +28,13 @@ package struct EnvEditor: Sendable {
 
     /// Who reads the file; not empty.
     package let readers: [Dialect]
+    /// Which values no refusal may tell.
+    package let secrets: Secrets
 
     /// An editor for a file with these readers; without any, `Dialect.unstated` is taken.
-    package init(readers: [Dialect]) {
+    package init(readers: [Dialect], secrets: Secrets = .usual) {
         self.readers = readers.isEmpty ? Dialect.unstated : readers
+        self.secrets = secrets
     }
 
     /// What each reader makes of `file`, in the order of `readers`.
@@ -198,20 +201,30 @@ package struct EnvEditor: Sendable {
             others[key] = nil
             let found = effective.removeValue(forKey: key)
             guard found == meant else {
-                return .unwritable(key: key, reader: reader.name, wouldRead: found.map(Self.shown))
+                var wouldRead: String?
+                if let found { wouldRead = shown(found, of: key, meant: meant, in: new, after) }
+                return .unwritable(key: key, reader: reader.name, wouldRead: wouldRead)
             }
             guard effective == others else {
                 let changed =
                     effective.first { others[$0.key] != $0.value }?.key
                     ?? others.first { effective[$0.key] == nil }?.key
-                return .wouldChangeOther(key: key, reader: reader.name, other: changed ?? "")
+                return .wouldChangeOther(key: key, reader: reader.name, other: Secrets.shown(changed ?? ""))
             }
         }
         return nil
     }
 
-    private static func shown(_ value: Reading.Value) -> String {
-        switch value {
+    /// What a reader would read, unless that is a secret, or a secret of another key would stand in it.
+    private func shown(
+        _ value: Reading.Value, of key: String, meant: Reading.Value?, in reading: Reading, _ file: State
+    ) -> String {
+        let raw = reading.binding(of: key)?.raw ?? 0..<0
+        let isHidden =
+            secrets.isSecret(key, value: value.bytes) || secrets.isSecret(key, value: meant?.bytes ?? [])
+            || secrets.stretches(in: file.bytes, readings: file.readings).contains { $0.range.overlaps(raw) }
+        guard !isHidden else { return "what is not shown, since it is a secret" }
+        return switch value {
         case .text(let bytes): String(decoding: bytes, as: UTF8.self)
         case .depends(let bytes): "what \(String(decoding: bytes, as: UTF8.self)) expands to"
         }

@@ -79,11 +79,7 @@ package enum FileFormat: Sendable {
         guard old != new else { return [] }
         switch self {
         case .env(let editor):
-            guard let reader = editor.readers.first else { return [] }
-            let before = DialectReader.read(old, as: reader).effective
-            let after = DialectReader.read(new, as: reader).effective
-            let changed = Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }
-            return Array(changed.sorted().prefix(Self.mostKeysNoted))
+            return ConfigDiff.changedKeys(from: old, to: new, editor, atMost: Self.mostKeysNoted)
         case .json:
             guard let before = try? JSONDocument(old), let after = try? JSONDocument(new) else {
                 return [Self.wholeKey]

@@ -187,6 +187,9 @@ extension Custody {
         var outcome = Config.Outcome(
             service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys,
             dryRun: terms.dryRun)
+        if terms.dryRun {
+            outcome.difference = difference(kept, from: draft.content ?? [], head.number, to: content)
+        }
         guard content != draft.content else { return outcome }
         let identity = draft.sight.file.identity ?? recorded
         let version = Version(
@@ -264,7 +267,7 @@ extension Custody {
             seen: Dictionary(uniqueKeysWithValues: files.map { ($0.id, Seen(condition: .troubled(failure))) }))
     }
 
-    private static func guardShrink(
+    static func guardShrink(
         from content: [UInt8], to edited: [UInt8], _ kept: KeptFile
     ) throws(RPCError) {
         let limit = kept.maximumShrinkPercent
@@ -274,44 +277,5 @@ extension Custody {
         throw ConfigErrors.shrinkRefused(
             keysBefore: Int64(loss.keysBefore), keysAfter: Int64(loss.keysAfter),
             bytesBefore: Int64(loss.bytesBefore), bytesAfter: Int64(loss.bytesAfter), limitPercent: limit)
-    }
-
-    // MARK: Checking without writing
-
-    /// `validate`.
-    func validate(_ changes: [EnvEditor.Change], _ kept: KeptFile) throws(RPCError) -> Config.Validate.Reply {
-        let sight = try answering(kept) { () throws(StepFailure) in try look(kept) }
-        guard var content = sight.content else { throw ConfigErrors.fileMissing(kept.id.path) }
-        var findings: [ConfigFinding] = []
-        let allowed = EnvEditor.changesAllowed(bytes: content.count)
-        guard changes.count <= allowed else {
-            throw ConfigErrors.tooManyChanges(Int64(changes.count), limit: Int64(allowed))
-        }
-        for change in changes {
-            // One by one, so that each refusal is told and not the first alone.
-            do throws(EditRefusal) { content = try kept.editor.apply([change], to: content) } catch {
-                let refusal = Refusals.error(error)
-                findings.append(
-                    ConfigFinding(
-                        severity: .error, name: refusal.name, key: change.key, message: refusal.message,
-                        remedy: refusal.remedy))
-            }
-        }
-        do throws(RPCError) { try Self.guardShrink(from: sight.content ?? [], to: content, kept) } catch {
-            findings.append(
-                ConfigFinding(severity: .error, name: error.name, message: error.message, remedy: error.remedy))
-        }
-        findings += Disagreement.all(in: content, editor: kept.editor).map(Self.finding)
-        return Config.Validate.Reply(
-            valid: !findings.contains { $0.severity == .error }, findings: findings,
-            readers: kept.editor.readers.map(\.name),
-            modelled: kept.editor.readers.filter(\.isModelled).map(\.name))
-    }
-
-    private static func finding(_ disagreement: Disagreement) -> ConfigFinding {
-        ConfigFinding(
-            severity: .warning, name: "readersDisagree", key: disagreement.key, line: Int64(disagreement.line),
-            message: "\(disagreement.reader) \(disagreement.difference), unlike \(disagreement.than)",
-            remedy: "Set the key through configd: it writes what all readers read alike")
     }
 }

@@ -14,7 +14,7 @@ import Wire
     /// Runs configd as this process.
     package nonisolated static func run() -> Never { StartUp.run(Configd.self) }
 
-    private let context: DaemonContext
+    let context: DaemonContext
     private let store: Worker<Custody>
     private lazy var changes = ChangeQueue(
         store: store, keeper: { [unowned self] in keeper },
@@ -36,6 +36,7 @@ import Wire
         store = context.worker(name: "store") { try Custody(folder: folder) }
         registerReading()
         registerChanging()
+        registerDiff()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -174,21 +175,21 @@ import Wire
             let file = try file(params)
             ask(responder) { custody throws(RPCError) in try custody.state(file, mayAct: caller.mayAct) }
         }
-        server.onLater(Config.Validate.self) { [unowned self] params, _, responder throws(RPCError) in
-            try validate(params, responder)
+        server.onLater(Config.Validate.self) { [unowned self] params, caller, responder throws(RPCError) in
+            try validate(params, caller, responder)
         }
-        server.onLater(Config.ValidateConfig.self) { [unowned self] params, _, responder throws(RPCError) in
-            try validate(
-                Config.Validate.Params(target: params.target, values: params.config.environmentVars), responder)
+        server.onLater(Config.ValidateConfig.self) { [unowned self] params, caller, responder throws(RPCError) in
+            let asked = Config.Validate.Params(target: params.target, values: params.config.environmentVars)
+            try validate(asked, caller, responder)
         }
     }
 
     private func validate(
-        _ params: Config.Validate.Params, _ responder: Responder<Config.Validate.Reply>
+        _ params: Config.Validate.Params, _ caller: Caller, _ responder: Responder<Config.Validate.Reply>
     ) throws(RPCError) {
         let file = try file(params.target)
         let changes = Custody.changes(params.values, params.remove)
-        ask(responder) { custody throws(RPCError) in try custody.validate(changes, file) }
+        ask(responder) { custody throws(RPCError) in try custody.validate(changes, file, mayAct: caller.mayAct) }
     }
 
     private func registerChanging() {
@@ -248,7 +249,7 @@ import Wire
     }
 
     /// The file that a call means.
-    private func file(_ target: ConfigFile) throws(RPCError) -> KeptFile {
+    func file(_ target: ConfigFile) throws(RPCError) -> KeptFile {
         let own = files.filter { $0.id.service == target.service }
         guard !own.isEmpty || services.contains(target.service) else { throw .unknownService(target.service) }
         let named = own.filter { target.file == nil || $0.id.path == target.file }
@@ -260,7 +261,7 @@ import Wire
     }
 
     /// Asks the store thread and answers the call.
-    private func ask<Reply: WireObject>(
+    func ask<Reply: WireObject>(
         _ responder: Responder<Reply>, _ question: @escaping @Sendable (Custody) throws(RPCError) -> Reply
     ) {
         store.submit(

@@ -123,11 +123,7 @@ final class Custody {
 
     /// The keys whose value differs to the first reader, sorted; the first 500 where there are more.
     static func changedKeys(from old: [UInt8], to new: [UInt8], _ editor: EnvEditor) -> [String] {
-        guard let reader = editor.readers.first else { return [] }
-        let before = DialectReader.read(old, as: reader).effective
-        let after = DialectReader.read(new, as: reader).effective
-        let changed = Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }
-        return Array(changed.sorted().prefix(mostKeysNoted))
+        ConfigDiff.changedKeys(from: old, to: new, editor, atMost: mostKeysNoted)
     }
 
     func ledger<Value>(

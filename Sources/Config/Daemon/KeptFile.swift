@@ -19,7 +19,9 @@ struct KeptFile: Sendable {
                 let readers = file.readers.map(\.rawValue)
                 return KeptFile(
                     id: Keeper.FileID(service: service.name, path: file.path),
-                    editor: EnvEditor(readers: readers.compactMap(Dialect.named)), readers: readers,
+                    editor: EnvEditor(
+                        readers: readers.compactMap(Dialect.named), secrets: Secrets(named: service.config.secrets)),
+                    readers: readers,
                     maximumShrinkPercent: service.config.maximumShrink,
                     versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)))
             }

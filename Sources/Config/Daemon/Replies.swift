@@ -37,26 +37,26 @@ extension Custody {
                 reply.next = Int64(place)
                 break
             }
-            reply.entries.append(entry(binding, line: line, hidden: hidden))
+            reply.entries.append(entry(binding, line: line, hidden: hidden, kept))
         }
         return reply
     }
 
-    private func entry(_ binding: Reading.Binding, line: Int, hidden: Bool) -> ConfigEntry {
+    private func entry(_ binding: Reading.Binding, line: Int, hidden: Bool, _ kept: KeptFile) -> ConfigEntry {
+        var entry = ConfigEntry(
+            key: hidden ? Secrets.shown(binding.key) : binding.key, value: nil,
+            fingerprint: fingerprint(of: binding.value.bytes), expands: false,
+            line: Int64(line), secret: kept.editor.secrets.isSecret(binding.key, value: binding.value.bytes))
         switch binding.value {
         case .text(let bytes):
-            ConfigEntry(
-                key: binding.key, value: hidden || bytes.count > Self.largestShownBytes ? nil : ConfigValue(bytes),
-                fingerprint: fingerprint(of: bytes),
-                expands: false, line: Int64(line))
-        case .depends(let bytes):
-            ConfigEntry(
-                key: binding.key, value: nil, fingerprint: fingerprint(of: bytes), expands: true, line: Int64(line))
+            if !hidden, bytes.count <= Self.largestShownBytes { entry.value = ConfigValue(bytes) }
+        case .depends: entry.expands = true
         }
+        return entry
     }
 
     /// A version, its content, and whether its values are hidden from the caller.
-    private func held(
+    func held(
         _ kept: KeptFile, version number: Int64?, mayAct: Bool
     ) throws(RPCError) -> (Version, [UInt8], hidden: Bool) {
         let sight = try answering(kept) { () throws(StepFailure) in try look(kept) }
@@ -111,7 +111,8 @@ extension Custody {
         for case (let key, .text(let bytes)) in effective { environment[key] = ConfigValue(bytes) }
         return Config.State.Reply(
             version: String(version.number), timestamp: version.draft.at.milliseconds,
-            environment: hidden ? nil : environment, keys: effective.keys.sorted(), featureFlags: [:],
+            environment: hidden ? nil : environment,
+            keys: effective.keys.map { hidden ? Secrets.shown($0) : $0 }.sorted(), featureFlags: [:],
             checksum: hidden ? fingerprint(of: version.draft.content.bytes) : version.draft.content.hexadecimal,
             backup: version.number > 1 ? String(version.number - 1) : nil)
     }
@@ -126,7 +127,7 @@ extension Custody {
     }
 
     /// 128 bits are plenty to tell two values of one host apart.
-    private func fingerprint(of bytes: [UInt8]) -> String {
+    func fingerprint(of bytes: [UInt8]) -> String {
         String(Digest.keyed(fingerprintKey, of: bytes).hexadecimal.prefix(32))
     }
 }

@@ -225,6 +225,7 @@ extension ServiceConfigSettings {
             if !file.path.isEmpty { files.append(file) }
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)
+        section.read("secrets", .list(of: .keyGlob, 0...200), into: &secrets)
     }
 }
 

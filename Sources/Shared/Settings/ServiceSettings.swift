@@ -214,6 +214,9 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     package var files: [EnvFileSettings] = []
     /// A write that drops more than this many per cent of a file's keys or bytes is refused unless forced.
     package var maximumShrink = 30.0
+    /// Names of keys whose values no output shows: `*` is any run of characters, `?` any one. Nil: those that sound like
+    /// secrets.
+    package var secrets: [String]?
 
     package init() {}
 }

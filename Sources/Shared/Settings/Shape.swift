@@ -60,6 +60,11 @@ extension Shape where Value == String {
         }
     }
 
+    /// Names of configuration keys: `DB_PASSWORD`, or several by `*` and `?`: `DB_*`.
+    static var keyGlob: Shape<String> {
+        text.only("the name of a key, or several by * and ?, of up to 256 bytes") { $0.utf8.count <= 256 }
+    }
+
     static func isName(_ text: String) -> Bool {
         guard let first = text.first, text.utf8.count <= 64, first.isASCII, first.isLetter || first.isNumber else {
             return false
