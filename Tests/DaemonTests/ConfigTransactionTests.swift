@@ -175,8 +175,12 @@ import Wire
         let custody = try Custody(folder: files.fixture.places.state)
         var kept = try #require(KeptFile.all(try files.fixture.settings()).first)
         kept.versionsKept = 3
-        for value in 2...9 { _ = custody.change([Self.request(kept, "A", "\(value)")], announced: [:]) }
-        #expect(try custody.history(kept, below: nil, limit: 20).map(\.number) == [9, 8, 7, 6])
-        #expect(try custody.version(5, of: kept) == nil)
+        for value in 2...80 { _ = custody.change([Self.request(kept, "A", "\(value % 50)")], announced: [:]) }
+        // What goes gathers, so that not every change pays for it.
+        let history = try custody.history(kept, below: nil, limit: 100).map(\.number)
+        #expect(history == (65...80).reversed())
+        #expect(try custody.version(64, of: kept) == nil)
+        let oldest = try #require(try custody.version(65, of: kept))
+        #expect(try custody.content(of: oldest) == Array("A=15\n".utf8))
     }
 }

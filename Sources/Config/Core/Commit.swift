@@ -2,12 +2,13 @@
 ///
 /// The order is the whole point. First the versions and their contents are recorded, durably, as an intent; then each
 /// content is written beside its file and made durable; then each file is replaced by one rename; then the folders are made
-/// durable; then the intent is concluded, durably; only then is the caller told. A crash between any two steps leaves an
+/// durable; then the intent is concluded; only then is the caller told. A crash between any two steps leaves an
 /// intent and files that are, byte for byte, old or new; `Recovery` decides from those alone.
 ///
-/// The conclusion may not wait, although the file says the same: it does so only until somebody's editor writes it. After
-/// that and a power cut the intent would look like one that never reached the file, and a version that a client was told
-/// of would be dropped (the simulator's seed 35).
+/// The conclusion is recorded before the caller is told, but its way to the disk is not waited for: it is made durable
+/// right after the answer. Where a power cut takes it, the files say the same, and where somebody's editor has written one
+/// of them meanwhile, a file that is neither old nor new, `Recovery` takes the transaction for done as well: it was
+/// before that edit, in the history as in the world (the simulator's seed 35).
 ///
 /// A step that fails before the first rename is undone, and every file is the old one. A rename that fails after another
 /// one went well is undone as well: what was replaced is written back, from the ledger, which holds the old content. A
@@ -27,7 +28,7 @@ package struct Commit: Hashable, Sendable {
         case replaceFile(FileIntent)
         /// Make the file's folder, and so the renames in it, durable.
         case syncFolder(of: FileIntent)
-        /// Note, durably, that the intent's versions are the files' now.
+        /// Note that the intent's versions are the files' now; it may become durable later.
         case concludeIntent(Intent)
         /// Put back, durably, what the file held before.
         case takeBack(FileIntent)
@@ -49,7 +50,7 @@ package struct Commit: Hashable, Sendable {
 
     /// How a commit ended.
     package enum Outcome: Hashable, Sendable {
-        /// The files and their versions are durable, whatever happens to the files from now on.
+        /// The files and their versions are durable; the conclusion is to be made so.
         case applied
         /// Every file is what it was.
         case refused(StepFailure)

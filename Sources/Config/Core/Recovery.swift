@@ -17,15 +17,17 @@ package enum Recovery {
     }
 
     /// The steps, in order, that settle a transaction whose files now hold `contents` (nil: there is no file), in its own
-    /// order. It took place where every file shows it. Otherwise nobody was told that it did, and none of it stays: what
-    /// was replaced is put back, and a file that is neither old nor new is somebody else's work and is left alone.
+    /// order. Where a file is still what it was, the renames were cut off: nobody was told of the transaction, and none of
+    /// it stays; what was replaced is put back. Otherwise it took place, or may as well have: a file that is neither old
+    /// nor new is somebody else's later work, and is left alone.
     package static func steps(for intent: Intent, contents: [Digest?]) -> [Step] {
         let found = zip(intent.files, contents)
         let temporaries = intent.files.map(Step.removeTemporary)
-        if found.allSatisfy({ $1 != nil && $0.after == $1 }) {
-            return intent.oneFileAFolder.map(Step.syncFolder) + [.concludeIntent(intent)] + temporaries
+        let isCutOff = found.contains { $0.before == $1 && $0.after != $1 }
+        guard isCutOff else {
+            return intent.oneFileAFolder.map(Step.syncFolder) + temporaries + [.concludeIntent(intent)]
         }
-        let replaced = found.filter { $1 != nil && $0.after == $1 && $0.before != $1 }
+        let replaced = found.filter { $0.after == $1 && $0.before != $1 }
         return replaced.map { .takeBack($0.0) } + temporaries + [.dropIntent(intent)]
     }
 

@@ -147,6 +147,11 @@ final class Custody {
 
     // MARK: The ledger
 
+    /// Makes durable what was concluded without a wait.
+    func syncLedger() throws(StepFailure) {
+        try ledger("make durable") { () throws(StoreError) in try versions.syncLog() }
+    }
+
     func version(_ number: Int64, of kept: KeptFile) throws(StepFailure) -> Version? {
         try ledger("read") { () throws(StoreError) in try versions.version(number, of: kept.id.path) }
     }

@@ -37,7 +37,7 @@ extension VersionStore {
         return files
     }
 
-    /// A number that no transaction on record has. Inside `transaction`.
+    /// A number that no transaction on record has.
     func freeIntent() throws(StoreError) -> Int64 {
         let statement = try statement("SELECT COALESCE(MAX(intent), 0) + 1 FROM version WHERE intent IS NOT NULL")
         var id: Int64 = 1
@@ -45,12 +45,14 @@ extension VersionStore {
         return id
     }
 
-    /// Notes, durably, that the intent's versions are the files' now.
+    /// Notes that the intent's versions are the files' now, without a wait for the disk.
     func conclude(_ intent: Intent) throws(StoreError) {
-        let statement = try statement(
-            "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
-        statement.bind(intent.id, at: 1)
-        try statement.run()
+        try transactionWithoutWait { () throws(StoreError) in
+            let statement = try statement(
+                "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
+            statement.bind(intent.id, at: 1)
+            try statement.run()
+        }
     }
 
     /// Forgets the intent. If that is lost, the next look does it again.
@@ -62,10 +64,18 @@ extension VersionStore {
 
     // MARK: Retention
 
+    /// So many versions more than are to be kept gather before they are dropped together.
+    private static let prunedTogether: Int64 = 32
+
     /// Drops versions of the file at `path` up to `number`, but for those with a tag and the newest that was confirmed as
-    /// good, and contents that no version has any more. Inside `transaction`.
+    /// good, and contents that no version has any more; only once enough have gathered. Inside `transaction`.
     func prune(_ path: String, upTo number: Int64) throws(StoreError) {
         guard number > 0 else { return }
+        let oldest = try statement("SELECT prunedUpTo FROM file WHERE path = ?")
+        oldest.bind(path, at: 1)
+        var prunedUpTo: Int64 = 0
+        try oldest.rows { row in prunedUpTo = row.integer(0) }
+        guard number - prunedUpTo >= Self.prunedTogether else { return }
         try delete(
             """
             number <= ?2 AND intent IS NULL
@@ -78,28 +88,30 @@ extension VersionStore {
         try pruned.run()
     }
 
-    /// Deletes versions with `condition` on `number`, which it knows as ?2, and each one's content where it was the last to
-    /// have it.
+    /// Deletes versions with `condition` on `number`, which it knows as ?2, and lets their contents go.
     private func delete(_ condition: String, _ number: Int64, path: String) throws(StoreError) {
         let place = "file = (SELECT id FROM file WHERE path = ?1) AND \(condition)"
-        var contents: Set<[UInt8]> = []
+        var contents: [[UInt8]] = []
         let doomed = try statement("SELECT content FROM version WHERE \(place)")
         doomed.bind(path, at: 1)
         doomed.bind(number, at: 2)
-        try doomed.rows { row in contents.insert(row.bytes(0)) }
+        try doomed.rows { row in contents.append(row.bytes(0)) }
         guard !contents.isEmpty else { return }
         let versions = try statement("DELETE FROM version WHERE \(place)")
         versions.bind(path, at: 1)
         versions.bind(number, at: 2)
         try versions.run()
-        for content in contents {
-            let unused = try statement(
-                """
-                DELETE FROM content WHERE digest = ?1
-                AND NOT EXISTS (SELECT 1 FROM version WHERE version.content = ?1)
-                """)
-            unused.bind(content, at: 1)
-            try unused.run()
-        }
+        for content in contents { try letGo(content) }
+    }
+
+    /// A holder of a content is gone; without any the content goes too. Inside `transaction`.
+    func letGo(_ digest: [UInt8]) throws(StoreError) {
+        let unused = try statement("DELETE FROM content WHERE digest = ? AND holders <= 1")
+        unused.bind(digest, at: 1)
+        try unused.run()
+        guard changedRows == 0 else { return }
+        let held = try statement("UPDATE content SET holders = holders - 1 WHERE digest = ?")
+        held.bind(digest, at: 1)
+        try held.run()
     }
 }

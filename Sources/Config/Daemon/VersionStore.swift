@@ -9,7 +9,8 @@ import Wire
 /// The ledger on disk: every version of every file and what it held, in one SQLite database of configd's own folder.
 ///
 /// Contents are kept once, under their digest. An intent is versions that name their transaction and their temporary;
-/// concluding it takes these names away. Every change waits for the disk. The store thread owns it, and a lock on a file
+/// concluding it takes these names away. Whoever records waits for the disk; who concludes
+/// does not (see `Commit`). The store thread owns it, and a lock on a file
 /// beside it keeps any second configd out.
 final class VersionStore {
     private let folder: String?
@@ -39,20 +40,29 @@ final class VersionStore {
         CREATE INDEX versionByContent ON version (content);
         CREATE INDEX intentByFile ON version (file, number) WHERE temporary IS NOT NULL;
         """,
+        // What holds a content is counted: to ask all versions would take an index that every change has to write.
         """
-        ALTER TABLE version ADD COLUMN previousChain BLOB;
-        ALTER TABLE version ADD COLUMN intent INTEGER;
-        ALTER TABLE version ADD COLUMN contentBefore BLOB;
-        ALTER TABLE version ADD COLUMN isGood INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE content ADD COLUMN holders INTEGER NOT NULL DEFAULT 0;
+        UPDATE content SET holders = (SELECT count(*) FROM version WHERE version.content = content.digest);
         ALTER TABLE file ADD COLUMN prunedUpTo INTEGER NOT NULL DEFAULT 0;
-        UPDATE version SET previousChain = (
-            SELECT chain FROM version AS earlier
-            WHERE earlier.file = version.file AND earlier.number = version.number - 1);
-        UPDATE version SET intent = -file, contentBefore = (
-            SELECT content FROM version AS earlier
-            WHERE earlier.file = version.file AND earlier.number = version.number - 1)
-        WHERE temporary IS NOT NULL;
-        DROP INDEX intentByFile;
+        ALTER TABLE version RENAME TO oldVersion;
+        CREATE TABLE version (
+            file INTEGER NOT NULL, number INTEGER NOT NULL, origin TEXT NOT NULL, restored INTEGER,
+            content BLOB NOT NULL, sizeBytes INTEGER NOT NULL, keys TEXT NOT NULL, atMs INTEGER NOT NULL,
+            author INTEGER, reason TEXT NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL,
+            chain BLOB NOT NULL, previousChain BLOB, intent INTEGER, temporary TEXT, contentBefore BLOB,
+            isGood INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (file, number)) WITHOUT ROWID;
+        INSERT INTO version
+            SELECT file, number, origin, restored, content, sizeBytes, keys, atMs, author, reason, uid, gid, mode, chain,
+                (SELECT chain FROM oldVersion AS earlier
+                    WHERE earlier.file = oldVersion.file AND earlier.number = oldVersion.number - 1),
+                iif(temporary IS NULL, NULL, -file), temporary,
+                iif(temporary IS NULL, NULL,
+                    (SELECT content FROM oldVersion AS earlier
+                        WHERE earlier.file = oldVersion.file AND earlier.number = oldVersion.number - 1)),
+                0
+            FROM oldVersion;
+        DROP TABLE oldVersion;
         CREATE INDEX versionByIntent ON version (intent) WHERE intent IS NOT NULL;
         CREATE INDEX goodVersion ON version (file, number) WHERE isGood;
         CREATE TABLE tag (
@@ -84,13 +94,20 @@ final class VersionStore {
 
     deinit { close(lock) }
 
-    /// Gives up the lock.
-    func release() { _ = mainstay_ofd_unlock(lock) }
+    /// Closes the database and gives up the lock. Nothing may be asked of this one afterwards.
+    func release() {
+        prepared = [:]
+        if let empty = try? Store(path: ":memory:") { store = empty }
+        _ = mainstay_ofd_unlock(lock)
+    }
 
     private static func open(_ folder: String?) throws(StoreError) -> Store {
         var options = StoreOptions()
         options.mode = 0o600
         options.cacheKiB = 512
+        options.isExclusive = true
+        // What retention frees is what the next versions take; giving it back would cost every change a page.
+        options.canShrink = false
         let store = try Store(path: folder.map { "\($0)/versions.db" } ?? ":memory:", options: options)
         try store.migrate(schema)
         return store
@@ -215,6 +232,17 @@ final class VersionStore {
         try store.transaction(body)
     }
 
+    /// As `transaction`, but durable only with the next one, or with `syncLog`.
+    func transactionWithoutWait<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        try store.transactionWithoutWait(body)
+    }
+
+    /// Rows that the last statement changed.
+    var changedRows: Int64 { store.changedRows }
+
+    /// Makes durable what was done without a wait.
+    func syncLog() throws(StoreError) { try store.syncLog() }
+
     /// Records a version that needs no write: what it holds is in the file already. Inside `transaction`.
     func record(_ version: Version, content: [UInt8], path: String) throws(StoreError) {
         try name(path)
@@ -224,10 +252,12 @@ final class VersionStore {
 
     /// Records an intent with the contents of its versions. Inside `transaction`.
     func record(_ intent: Intent, contents: [Digest: [UInt8]]) throws(StoreError) {
-        for (digest, content) in contents { try hold(content, as: digest) }
         for file in intent.files {
             try name(file.path)
-            for version in file.versions { try insert(version, path: file.path, intent: intent.id, file) }
+            for version in file.versions {
+                try hold(contents[version.draft.content] ?? [], as: version.draft.content)
+                try insert(version, path: file.path, intent: intent.id, file)
+            }
         }
     }
 
@@ -237,8 +267,10 @@ final class VersionStore {
         try file.run()
     }
 
-    private func hold(_ content: [UInt8], as digest: Digest) throws(StoreError) {
-        let held = try statement("INSERT INTO content VALUES (?, ?) ON CONFLICT DO NOTHING")
+    /// Keeps a content for one more holder, until `letGo`. Inside `transaction`.
+    func hold(_ content: [UInt8], as digest: Digest) throws(StoreError) {
+        let held = try statement(
+            "INSERT INTO content VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET holders = holders + 1")
         held.bind(digest.bytes, at: 1)
         held.bind(content, at: 2)
         try held.run()

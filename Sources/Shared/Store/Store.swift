@@ -12,6 +12,9 @@ package struct StoreOptions: Hashable, Sendable {
     }
 
     package var synchronous = Synchronous.full
+    /// No other connection may open the file while this store has it: then SQLite takes its locks once and not once a
+    /// transaction, and needs no shared memory.
+    package var isExclusive = false
     /// How long a statement waits for another connection's lock. The thread sleeps meanwhile.
     package var busyTimeoutMs: Int32 = 1000
     /// The page cache's bound in KiB; SQLite's own default is 2 MiB.
@@ -31,6 +34,7 @@ package struct StoreOptions: Hashable, Sendable {
 package final class Store {
     package let path: String
     let connection: OpaquePointer
+    private let synchronous: StoreOptions.Synchronous
 
     /// Opens or makes the database at `path`, whose folder must be there; `:memory:` is one that goes with the store.
     package init(path: String, options: StoreOptions = StoreOptions()) throws(StoreError) {
@@ -46,6 +50,7 @@ package final class Store {
             throw StoreError(code: code, path: path, operation: "open", message: message)
         }
         connection = handle
+        synchronous = options.synchronous
         sqlite3_busy_timeout(connection, options.busyTimeoutMs)
         try configure(options)
     }
@@ -80,6 +85,31 @@ package final class Store {
                 sqlite3_exec(connection, "ROLLBACK", nil, nil, nil)
             }
             throw error
+        }
+    }
+
+    /// As `transaction`, but without a wait for the disk: what it did is durable with the next transaction that waits, or
+    /// with `syncLog`.
+    package func transactionWithoutWait<Value>(
+        _ body: () throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        try execute("PRAGMA synchronous = \(StoreOptions.Synchronous.normal.rawValue)")
+        let result: Result<Value, StoreError>
+        do throws(StoreError) { result = .success(try transaction(body)) } catch { result = .failure(error) }
+        try execute("PRAGMA synchronous = \(synchronous.rawValue)")
+        return try result.get()
+    }
+
+    /// Makes durable what was committed without a wait.
+    package func syncLog() throws(StoreError) {
+        guard path != ":memory:" else { return }
+        let log = open("\(path)-wal", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        // No log: it was written into the database, durably, and removed.
+        guard log >= 0 else { return }
+        defer { close(log) }
+        guard fdatasync(log) == 0 else {
+            let message = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+            throw StoreError(code: SQLITE_IOERR, path: path, operation: "make durable", message: message)
         }
     }
 
@@ -154,6 +184,8 @@ package final class Store {
     private func configure(_ options: StoreOptions) throws(StoreError) {
         // Only before the first page is written does this one count; so it is first.
         try execute("PRAGMA auto_vacuum = \(options.canShrink ? "INCREMENTAL" : "NONE")")
+        // Before the log is first touched: from then on the index of the log is in this process alone.
+        if options.isExclusive { try prepare("PRAGMA locking_mode = EXCLUSIVE").rows { _ in } }
         try prepare("PRAGMA journal_mode = WAL").rows { _ in }
         try execute("PRAGMA synchronous = \(options.synchronous.rawValue)")
         try execute("PRAGMA cache_size = -\(options.cacheKiB)")
