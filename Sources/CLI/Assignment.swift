@@ -26,8 +26,14 @@ struct Assignment: ExpressibleByArgument, Hashable, Sendable {
             }
     }
 
-    /// Reads the value from where it is.
+    /// Reads the value from where it is. A key that begins with a slash is a JSON pointer: no variable's name has one.
     func value() throws -> ConfigValue {
+        let value = try valueAsItIs()
+        guard key.hasPrefix("/"), case .text(let text) = value, JSONValue.isMeant(by: text) else { return value }
+        return .json(text)
+    }
+
+    private func valueAsItIs() throws -> ConfigValue {
         switch source {
         case .commandLine(let text):
             return .text(text)
@@ -53,5 +59,41 @@ struct Assignment: ExpressibleByArgument, Hashable, Sendable {
         }
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         return bytes
+    }
+}
+
+/// Whether a text on the command line is JSON or a string without quotes.
+enum JSONValue {
+    /// True for what begins a JSON string, object or array, and for a whole number, fraction, `true`, `false` or `null`. What
+    /// begins one and is none is sent as JSON all the same, so that it is refused and not taken for a string.
+    static func isMeant(by text: String) -> Bool {
+        guard let first = text.utf8.first else { return false }
+        switch first {
+        case UInt8(ascii: "\""), UInt8(ascii: "{"), UInt8(ascii: "["): return true
+        default: return ["true", "false", "null"].contains(text) || isNumber(text)
+        }
+    }
+
+    /// RFC 8259, section 6: no sign but minus, no leading zero, digits around a point.
+    private static func isNumber(_ text: String) -> Bool {
+        var rest = text.utf8[...]
+        func take(_ byte: Unicode.Scalar) -> Bool {
+            guard rest.first == UInt8(ascii: byte) else { return false }
+            rest = rest.dropFirst()
+            return true
+        }
+        func digits() -> Bool {
+            let count = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+            rest = rest.dropFirst(count)
+            return count > 0
+        }
+        _ = take("-")
+        guard take("0") || digits() else { return false }
+        if take(".") { guard digits() else { return false } }
+        if take("e") || take("E") {
+            if !take("+") { _ = take("-") }
+            guard digits() else { return false }
+        }
+        return rest.isEmpty
     }
 }

@@ -145,14 +145,14 @@ import Time
     @Test func theShrinkGuardAsksOnlyWhereMuchIsLost() {
         let many = Samples.bytes((1...10).map { "KEY\($0)=\(String(repeating: "v", count: 60))\n" }.joined())
         let few = Samples.bytes("KEY1=v\n")
-        let loss = ShrinkGuard.loss(from: many, to: few, editor: usual, limitPercent: 30)
+        let loss = ShrinkGuard.loss(from: many, to: few, format: .env(usual), limitPercent: 30)
         #expect(loss?.keysBefore == 10)
         #expect(loss?.keysAfter == 1)
         #expect(
             ShrinkGuard.loss(
-                from: Samples.bytes("K=long value\n"), to: Samples.bytes("K=\n"), editor: usual, limitPercent: 30)
+                from: Samples.bytes("K=long value\n"), to: Samples.bytes("K=\n"), format: .env(usual), limitPercent: 30)
                 == nil)
-        #expect(ShrinkGuard.loss(from: few, to: many, editor: usual, limitPercent: 30) == nil)
+        #expect(ShrinkGuard.loss(from: few, to: many, format: .env(usual), limitPercent: 30) == nil)
     }
 
     @Test func whatReadersReadDifferentlyIsTold() {

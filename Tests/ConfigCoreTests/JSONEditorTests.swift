@@ -1,4 +1,3 @@
-import ConfigAPI
 import ConfigCore
 import Testing
 import Time
@@ -196,29 +195,5 @@ import Time
             guard let model = JSONDocumentTests.model(text) else { continue }
             #expect(model != "!" && model == seen, "\(String(decoding: text, as: UTF8.self))")
         }
-    }
-
-    // MARK: Formats
-
-    @Test func changedKeysAreThePlacesThatDiffer() {
-        let keys = { (old: String, new: String) in
-            FileFormat.json.changedKeys(from: Array(old.utf8), to: Array(new.utf8))
-        }
-        #expect(keys("{\"a\": 1, \"b\": {\"c\": 2}}", "{ \"b\": {\"c\": 3}, \"a\":1 }") == ["/b/c"])
-        #expect(keys("{\"a\": 1}", "{\"b\": {\"c\": 3}}") == ["/a", "/b"])
-        #expect(keys("[1, 2, 3]", "[1, 4]") == ["/1", "/2"])
-        #expect(keys("{\"a\": \"x\\/y\"}", "{\"a\": \"x/y\"}").isEmpty)
-        #expect(keys("{\"a\": 1}", "7") == [""])
-        #expect(keys("{\"a\": 1}", "{") == [FileFormat.wholeKey])
-        #expect(FileFormat.whole.changedKeys(from: [1], to: [2]) == [FileFormat.wholeKey])
-    }
-
-    @Test func aValueIsWhatTheFormatTakes() throws {
-        #expect(try FileFormat.json.change("/a", .text("x\"\n")) == Self.set("/a", "\"x\\\"\\n\""))
-        #expect(try FileFormat.json.change("/a", .json("8080")) == Self.set("/a", "8080"))
-        let env = FileFormat.env(EnvEditor(readers: []))
-        #expect(throws: EditRefusal.textOnly(key: "A")) { try env.change("A", .json("1")) }
-        #expect(throws: EditRefusal.keptWhole) { try FileFormat.whole.change("A", .text("1")) }
-        #expect(try env.change("A", .text("1")) == Self.set("A", "1"))
     }
 }

@@ -67,6 +67,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Validate.self), Contract(Config.History.self), Contract(Config.Rollback.self),
                 Contract(Config.State.self), Contract(Config.UpdateConfig.self), Contract(Config.ValidateConfig.self),
                 Contract(Config.Rollback.self, named: Config.rollbackConfigName), Contract(Config.Diff.self),
+                Contract(Config.Put.self), Contract(Config.Stage.self), Contract(Config.Content.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [

@@ -75,5 +75,11 @@ extension Socket {
         ConfigErrors.durabilityUnknown("/etc/gateway/.env", why: "Input/output error"),
         ConfigErrors.versionsUnavailable("the disk is full", remedy: "Free space on /var/lib/mainstay"),
         ConfigErrors.versionDamaged(7),
+        ConfigErrors.invalidJSON(line: 4, column: 3, problem: "expected a key in double quotes, found '}'"),
+        ConfigErrors.invalidJSONValue(
+            "/server/port", line: 1, column: 3, problem: "expected the end of the text, found '2'"),
+        ConfigErrors.invalidPointer("server.port"), ConfigErrors.missingParent("/tls/port"),
+        ConfigErrors.repeatedKey("/server/port", line: 7), ConfigErrors.keptWhole(), ConfigErrors.textOnly("PORT"),
+        ConfigErrors.stagingGap(stagedBytes: 524_288), ConfigErrors.nothingStaged("a1"),
     ]
 }

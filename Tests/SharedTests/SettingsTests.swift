@@ -121,7 +121,7 @@ private func uncommented(_ text: String) -> String {
         #expect(full.checks.first == CheckSettings(name: "health", probe: .http(health)))
         #expect(full.checks.count == 2)
         #expect(full.dependencies.first?.check.name == "postgres")
-        #expect(full.config.files == [EnvFileSettings(path: "/etc/example/.env")])
+        #expect(full.config.files == [ConfigFileSettings(path: "/etc/example/.env")])
         #expect(full.config.maximumShrink == ServiceConfigSettings().maximumShrink)
         #expect(full.config.secrets == ["DB_PASSWORD", "*_KEY"])
         #expect(full.hooks.drain?.action == .signal(SIGUSR2))
@@ -311,6 +311,11 @@ private func uncommented(_ text: String) -> String {
         ),
         ("config: {files: [{path: etc/x}]}", "config.files[0].path: expected an absolute path"),
         ("config: {files: [{path: /etc/../x}]}", "config.files[0].path: expected an absolute path without . or .."),
+        ("config: {files: [{path: /x, format: yaml}]}", "config.files[0].format: expected one of env, json, whole"),
+        (
+            "config: {files: [{path: /x, format: json, readers: [sh]}]}",
+            "config.files[0].readers: expected with format env only, which has lines; this file's is json"
+        ),
         ("config: {files: [{path: /x, readers: [zsh]}]}", "config.files[0].readers: expected a list of 1 to 7"),
         (
             "hooks: {drain: {signal: KILL}}",

@@ -7,7 +7,9 @@ import Wire
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "A service's configuration: read, change, look back, go back.",
-        subcommands: [Get.self, Set.self, History.self, Show.self, Diff.self, Rollback.self])
+        subcommands: [
+            Get.self, Set.self, History.self, Show.self, Diff.self, Rollback.self, Put.self, Content.self,
+        ])
 
     /// Which file a command is about.
     struct Target: ParsableArguments {
@@ -21,8 +23,8 @@ struct ConfigCommand: AsyncParsableCommand {
     }
 
     /// A change may wait for a disk and for the service's own validator.
-    fileprivate static let longestChange: Duration = .seconds(60)
-    fileprivate static let longestLook: Duration = .seconds(5)
+    static let longestChange: Duration = .seconds(60)
+    static let longestLook: Duration = .seconds(5)
 
     /// `config get SERVICE [KEY]`
     struct Get: DaemonCommand {
@@ -68,7 +70,8 @@ struct ConfigCommand: AsyncParsableCommand {
             discussion: """
                 KEY=VALUE takes the value as it stands, KEY=@FILE the content of a file, KEY=- standard input: a \
                 secret does not belong on a command line. One line's end at the end of a file or of standard input is \
-                dropped.
+                dropped. In a JSON file KEY is a pointer such as /server/port, and VALUE is JSON where it is a number, \
+                true, false or null or begins with ", { or [, and a string otherwise.
                 """)
 
         @OptionGroup var target: Target
@@ -278,7 +281,7 @@ extension Config.Entries {
                 } else {
                     Cell(entry.whyNotShown, .dim)
                 }
-            table.add(Cell(entry.key), value)
+            table.add(Cell(entry.key.keyPhrase), value)
         }
         return table
     }
@@ -293,9 +296,9 @@ extension ConfigEntry {
 }
 
 extension Config.Outcome {
-    fileprivate func show(on screen: Screen, _ common: AskOptions) {
+    func show(on screen: Screen, _ common: AskOptions) {
         guard !common.json else { return screen.show(json) }
-        let changed = keys.isEmpty ? "nothing to change" : keys.joined(separator: ", ")
+        let changed = keys.isEmpty ? "nothing to change" : keys.map(\.keyPhrase).joined(separator: ", ")
         let force = dryRun ? "would be" : "is"
         let before = previous.map { ", before it v\($0)" } ?? ""
         if let difference { screen.show(difference.lines(on: screen)) }
@@ -311,7 +314,12 @@ extension ConfigVersion {
     /// The keys that changed, the first few by name.
     fileprivate var keysPhrase: String {
         guard origin != .baseline else { return "-" }
-        let shown = keys.prefix(3).joined(separator: " ")
+        let shown = keys.prefix(3).map(\.keyPhrase).joined(separator: " ")
         return keys.count > 3 ? "\(shown) and \(keys.count - 3) more" : shown
     }
+}
+
+extension String {
+    /// The key of a whole file, which is empty, as people call it.
+    fileprivate var keyPhrase: String { isEmpty ? "(the whole file)" : self }
 }

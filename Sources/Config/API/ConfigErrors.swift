@@ -295,4 +295,20 @@ package enum ConfigErrors {
             code: 1156, name: "textOnly", message: "\(key) is of an .env file, which takes texts and no JSON",
             remedy: "Send the value as a string", details: ["key": .string(key)])
     }
+
+    /// A part of a content that does not go on where the parts before it end.
+    package static func stagingGap(stagedBytes: Int64) -> RPCError {
+        RPCError(
+            code: 1157, name: "stagingGap", message: "\(stagedBytes) bytes are staged; the part does not go on there",
+            remedy: "Go on at `stagedBytes`, or begin anew at 0; what nobody goes on with is dropped after a minute",
+            details: ["stagedBytes": .integer(stagedBytes)])
+    }
+
+    /// Nothing is staged under this name.
+    package static func nothingStaged(_ upload: String) -> RPCError {
+        RPCError(
+            code: 1158, name: "nothingStaged", message: "nothing is staged under the name \"\(upload)\"",
+            remedy: "Hand it over with `stage` by the same user; what nobody goes on with is dropped after a minute",
+            details: ["upload": .string(upload)])
+    }
 }

@@ -31,23 +31,36 @@ package struct ConfigFileStatus: WireObject {
         case troubled
     }
 
+    /// What the file is to configd.
+    package enum Format: String, WireValue, CaseIterable {
+        /// Lines of `KEY=VALUE`, changed by key.
+        case env
+        /// JSON, changed by pointer.
+        case json
+        /// Anything, changed as a whole.
+        case whole
+    }
+
     package var service: String
     package var file: String
+    package var format: Format
     package var condition: Condition
     /// The newest version; 0 where there is none.
     package var version: Int64
     /// When it was applied, in milliseconds since 1970; 0 where there is none.
     package var atMs: Int64
+    /// Of files of lines; empty otherwise.
     package var readers: [String]
     /// What is wrong, and what to do.
     package var problem: String?
 
     package init(
-        service: String, file: String, condition: Condition, version: Int64, atMs: Int64, readers: [String],
-        problem: String? = nil
+        service: String, file: String, format: Format = .env, condition: Condition, version: Int64, atMs: Int64,
+        readers: [String], problem: String? = nil
     ) {
         self.service = service
         self.file = file
+        self.format = format
         self.condition = condition
         self.version = version
         self.atMs = atMs
@@ -58,6 +71,7 @@ package struct ConfigFileStatus: WireObject {
     package init(from fields: inout Fields) throws(WireError) {
         service = try fields.value("service")
         file = try fields.value("file")
+        format = try fields.value("format", or: .env)
         condition = try fields.value("condition")
         version = try fields.value("version")
         atMs = try fields.value("atMs")
@@ -68,6 +82,7 @@ package struct ConfigFileStatus: WireObject {
     package func write(to object: inout ObjectWriter) {
         object.member("service", service)
         object.member("file", file)
+        object.member("format", format)
         object.member("condition", condition)
         object.member("version", version)
         object.member("atMs", atMs)

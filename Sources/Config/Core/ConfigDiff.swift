@@ -66,10 +66,10 @@ package struct ConfigDiff: Hashable, Sendable {
     }
 
     /// In the keys' order.
-    package private(set) var keys: [KeyChange] = []
+    package internal(set) var keys: [KeyChange] = []
     package private(set) var hunks: [Hunk] = []
     /// Keys or lines are missing here, by the limits.
-    package private(set) var isCut = false
+    package internal(set) var isCut = false
 
     /// From `old` to `new`, both `.env` files read by the editor's readers.
     package init(from old: [UInt8], to new: [UInt8], editor: EnvEditor, limits: Limits = Limits()) {

@@ -1,6 +1,18 @@
 package import ConfigAPI
 
-/// One change of one key in a file of any format; what a value's bytes are, the format says.
+/// One change of one key as somebody asks for it, in a file of any format.
+package enum ValueChange: Hashable, Sendable {
+    case set(key: String, value: ConfigValue)
+    case remove(key: String)
+
+    package var key: String {
+        switch self {
+        case .set(let key, _), .remove(let key): key
+        }
+    }
+}
+
+/// One change of one key as an editor takes it: the bytes of the value, in the file's own format.
 package enum KeyChange: Hashable, Sendable {
     case set(key: String, value: [UInt8])
     case remove(key: String)
@@ -18,12 +30,21 @@ package enum FileFormat: Sendable {
     /// Lines that several programs read, each in its way. A key is a variable's name, a value any bytes but zero.
     case env(EnvEditor)
     /// JSON (RFC 8259). A key is a pointer (RFC 6901), a value a JSON text.
-    case json
+    case json(Secrets)
     /// Anything: known as a whole, and changed as a whole.
     case whole
 
     /// The key of a file as a whole, and of a JSON text: the empty pointer.
     package static let wholeKey = ""
+    /// The word that settings and messages have for it.
+    package var name: ConfigFileStatus.Format {
+        switch self {
+        case .env: .env
+        case .json: .json
+        case .whole: .whole
+        }
+    }
+
     /// Who reads the file line by line; empty for other formats.
     package var readers: [Dialect] {
         switch self {
@@ -34,8 +55,9 @@ package enum FileFormat: Sendable {
 
     // MARK: Changing
 
-    /// What `value` is to this format, for `key`.
-    package func change(_ key: String, _ value: ConfigValue) throws(EditRefusal) -> KeyChange {
+    /// What a change is to this format's editor.
+    private func change(_ change: ValueChange) throws(EditRefusal) -> KeyChange {
+        guard case .set(let key, let value) = change else { return .remove(key: change.key) }
         switch (self, value) {
         case (.env, .json): throw .textOnly(key: key)
         case (.env, .text), (.env, .bytes): return .set(key: key, value: value.content)
@@ -48,7 +70,8 @@ package enum FileFormat: Sendable {
     }
 
     /// `file` after `changes`, all or none.
-    package func apply(_ changes: [KeyChange], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
+    package func apply(_ changes: [ValueChange], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
+        let changes = try changes.map { change throws(EditRefusal) in try self.change(change) }
         switch self {
         case .env(let editor): return try editor.apply(changes, to: file)
         case .json: return try JSONEditor.apply(changes, to: file)
@@ -73,7 +96,15 @@ package enum FileFormat: Sendable {
     /// So many changed keys are noted with a version, and no more.
     package static let mostKeysNoted = 500
 
-    /// The keys whose value differs, sorted; the first 500 where there are more. Of lines, those that differ to the first
+    /// A key as it may be shown to whoever may not see values: what a reader of lines takes for one may be half a secret.
+    package func shown(key: String) -> String {
+        switch self {
+        case .env: Secrets.shown(key)
+        case .json, .whole: key
+        }
+    }
+
+    /// The keys whose value differs, as they may be shown, sorted; the first 500 where there are more. Of lines, those that differ to the first
     /// reader; of JSON, pointers; the whole file's key where it is kept whole or one of the two is no JSON.
     package func changedKeys(from old: [UInt8], to new: [UInt8]) -> [String] {
         guard old != new else { return [] }

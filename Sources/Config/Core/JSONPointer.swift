@@ -129,6 +129,27 @@ extension JSONDocument {
         return true
     }
 
+    /// The place of a node; of a key, that of its value.
+    package func pointer(to node: Int) -> JSONPointer {
+        var pointer = JSONPointer()
+        var container = 0
+        while container != node {
+            var index = 0
+            var around: Element?
+            for element in elements(of: container) {
+                if element.key == node || (element.value..<nodes[element.value].past).contains(node) {
+                    around = element
+                    break
+                }
+                index += 1
+            }
+            guard let around else { return pointer }
+            pointer.tokens.append(around.key.map { text(of: $0) } ?? Array(String(index).utf8))
+            container = around.key == node ? node : around.value
+        }
+        return pointer
+    }
+
     /// How many values hold no other; empty objects and arrays count.
     package var leafCount: Int {
         nodes.indices.count { nodes[$0].kind != .key && nodes[$0].past == $0 + 1 }

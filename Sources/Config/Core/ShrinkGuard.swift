@@ -15,24 +15,18 @@ package enum ShrinkGuard {
     }
 
     /// The loss from `old` to `new` where more than `limitPercent` of the keys or bytes go; nil where it is no question.
-    /// Keys are those that any of the editor's readers sees.
+    /// Keys count where the format knows them.
     package static func loss(
-        from old: [UInt8], to new: [UInt8], editor: EnvEditor, limitPercent: Double
+        from old: [UInt8], to new: [UInt8], format: FileFormat, limitPercent: Double
     ) -> Loss? {
         let loss = Loss(
-            keysBefore: keys(of: old, editor), keysAfter: keys(of: new, editor), bytesBefore: old.count,
-            bytesAfter: new.count)
+            keysBefore: format.keyCount(of: old) ?? 0, keysAfter: format.keyCount(of: new) ?? 0,
+            bytesBefore: old.count, bytesAfter: new.count)
         func isOver(_ gone: Int, of all: Int) -> Bool { Double(gone) * 100 > Double(all) * limitPercent }
         let keysGone = loss.keysBefore - loss.keysAfter
         let bytesGone = loss.bytesBefore - loss.bytesAfter
         let tooManyKeys = keysGone >= smallestKeysGone && isOver(keysGone, of: loss.keysBefore)
         let tooManyBytes = bytesGone >= smallestBytesGone && isOver(bytesGone, of: loss.bytesBefore)
         return tooManyKeys || tooManyBytes ? loss : nil
-    }
-
-    private static func keys(of file: [UInt8], _ editor: EnvEditor) -> Int {
-        editor.readings(of: file).reduce(into: Set<String>()) { keys, reading in
-            keys.formUnion(reading.bindings.map(\.key))
-        }.count
     }
 }

@@ -30,7 +30,9 @@ extension Custody {
 
     /// How a file's next content is made.
     enum Work: Sendable {
-        case edit([EnvEditor.Change])
+        case edit([ValueChange])
+        /// To this content, whatever it held.
+        case replace([UInt8])
         /// To a version, or to the one before the newest.
         case rollback(to: Int64?)
     }
@@ -86,8 +88,8 @@ extension Custody {
     }
 
     /// In the keys' order, so that the same request makes the same file.
-    static func changes(_ values: [String: ConfigValue], _ remove: [String]) -> [EnvEditor.Change] {
-        values.sorted { $0.key < $1.key }.map { .set(key: $0.key, value: $0.value.content) }
+    static func changes(_ values: [String: ConfigValue], _ remove: [String]) -> [ValueChange] {
+        values.sorted { $0.key < $1.key }.map { .set(key: $0.key, value: $0.value) }
             + remove.map { .remove(key: $0) }
     }
 
@@ -183,7 +185,7 @@ extension Custody {
             throw ConfigErrors.ownerChanged(path, expected: Int64(recorded.uid), found: Int64(found.uid))
         }
         let (content, origin, restored) = try content(of: part.work, terms, draft, head)
-        let keys = Self.changedKeys(from: draft.content ?? [], to: content, kept.editor)
+        let keys = kept.format.changedKeys(from: draft.content ?? [], to: content)
         var outcome = Config.Outcome(
             service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys,
             dryRun: terms.dryRun)
@@ -215,11 +217,15 @@ extension Custody {
         case .edit(let changes):
             guard let content = draft.content else { throw ConfigErrors.fileMissing(kept.id.path) }
             let edited: [UInt8]
-            do throws(EditRefusal) { edited = try kept.editor.apply(changes, to: content) } catch {
+            do throws(EditRefusal) { edited = try kept.format.apply(changes, to: content) } catch {
                 throw Refusals.error(error)
             }
             if !terms.force { try Self.guardShrink(from: content, to: edited, kept) }
             return (edited, .set, nil)
+        case .replace(let content):
+            do throws(EditRefusal) { try kept.format.check(content) } catch { throw Refusals.error(error) }
+            if let before = draft.content, !terms.force { try Self.guardShrink(from: before, to: content, kept) }
+            return (content, .set, nil)
         case .rollback(let number):
             let wanted = number ?? head.number - 1
             guard wanted > 0 else { throw ConfigErrors.nothingToRollBack(version: head.number) }
@@ -271,7 +277,7 @@ extension Custody {
         from content: [UInt8], to edited: [UInt8], _ kept: KeptFile
     ) throws(RPCError) {
         let limit = kept.maximumShrinkPercent
-        guard let loss = ShrinkGuard.loss(from: content, to: edited, editor: kept.editor, limitPercent: limit) else {
+        guard let loss = ShrinkGuard.loss(from: content, to: edited, format: kept.format, limitPercent: limit) else {
             return
         }
         throw ConfigErrors.shrinkRefused(

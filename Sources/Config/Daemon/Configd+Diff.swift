@@ -34,7 +34,7 @@ extension Custody {
         var limits = ConfigDiff.Limits()
         limits.context = Int(params.context)
         return message(
-            of: kept.diff(from: old, to: new, limits), kept, from: wanted, to: to.number,
+            of: kept.format.diff(from: old, to: new, limits, reveal: params.reveal), kept, from: wanted, to: to.number,
             hidden: newHidden || oldHidden, reveal: params.reveal)
     }
 
@@ -43,7 +43,7 @@ extension Custody {
         _ kept: KeptFile, from old: [UInt8], _ version: Int64, to new: [UInt8]
     ) -> ConfigDifference {
         message(
-            of: kept.diff(from: old, to: new), kept, from: version, to: nil, hidden: false, reveal: false)
+            of: kept.format.diff(from: old, to: new), kept, from: version, to: nil, hidden: false, reveal: false)
     }
 
     private func message(
@@ -51,15 +51,17 @@ extension Custody {
     ) -> ConfigDifference {
         ConfigDifference(
             service: kept.id.service, file: kept.id.path, from: from, to: to,
-            changes: diff.keys.map { message($0, hidden: hidden, reveal: reveal) },
+            changes: diff.keys.map { message($0, kept.format, hidden: hidden, reveal: reveal) },
             hunks: hidden ? [] : diff.hunks.map { message($0, reveal: reveal) }, hidden: hidden, cut: diff.isCut)
     }
 
-    private func message(_ change: ConfigDiff.KeyChange, hidden: Bool, reveal: Bool) -> ConfigKeyChange {
+    private func message(
+        _ change: ConfigDiff.KeyChange, _ format: FileFormat, hidden: Bool, reveal: Bool
+    ) -> ConfigKeyChange {
         let isShown = reveal || !(hidden || change.isSecret)
         func shown(_ value: Reading.Value?) -> ConfigValue? {
             guard isShown, case .text(let bytes)? = value, bytes.count <= Self.largestShownBytes else { return nil }
-            return ConfigValue(bytes)
+            return format.value(standing: bytes)
         }
         return ConfigKeyChange(
             key: change.key, kind: change.before == nil ? .added : change.after == nil ? .removed : .changed,
@@ -96,12 +98,5 @@ extension Custody {
             let lineEnds = secret.raw.count { $0 == UInt8(ascii: "\n") }
             return Array("(secret \(sum)\(lineEnds > 0 ? ", \(lineEnds + 1) lines" : ""))".utf8)
         }
-    }
-}
-
-extension KeptFile {
-    /// What changed from one content of this file to another.
-    func diff(from old: [UInt8], to new: [UInt8], _ limits: ConfigDiff.Limits = ConfigDiff.Limits()) -> ConfigDiff {
-        ConfigDiff(from: old, to: new, editor: editor, limits: limits)
     }
 }

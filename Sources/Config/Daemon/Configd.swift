@@ -23,6 +23,7 @@ import Wire
     /// The names of all services, with files or without.
     private var services: Set<String>
     private var keeper = Keeper()
+    var staging = Staging()
     private var refusals: Int64 = 0
     private var applied: Int64 = 0
     private static let jobDeadline = ChangeQueue.deadline
@@ -37,6 +38,7 @@ import Wire
         registerReading()
         registerChanging()
         registerDiff()
+        registerContent()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -61,6 +63,7 @@ import Wire
     package func tick(now: Moment) -> UInt64 {
         context.enterCore()
         perform(keeper.ticked(now: now.instant))
+        staging.ticked(now: now.instant)
         return keeper.handled
     }
 
@@ -135,7 +138,8 @@ import Wire
         case .troubled: shown = .troubled
         }
         return ConfigFileStatus(
-            service: file.id.service, file: file.id.path, condition: shown, version: version?.number ?? 0,
+            service: file.id.service, file: file.id.path, format: file.format.name, condition: shown,
+            version: version?.number ?? 0,
             atMs: version?.draft.at.milliseconds ?? 0, readers: file.readers, problem: problem(condition, file.id))
     }
 
@@ -280,7 +284,7 @@ import Wire
     }
 
     /// Has the store thread make a change of one file, and answers the call.
-    private func change(_ request: Custody.Request, _ responder: Responder<Config.Outcome>) {
+    func change(_ request: Custody.Request, _ responder: Responder<Config.Outcome>) {
         changes.ask(request) { result in
             responder.give(
                 result.flatMap { files in

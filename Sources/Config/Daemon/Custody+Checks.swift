@@ -6,7 +6,7 @@ import Wire
 extension Custody {
     /// `validate`.
     func validate(
-        _ changes: [EnvEditor.Change], _ kept: KeptFile, mayAct: Bool
+        _ changes: [ValueChange], _ kept: KeptFile, mayAct: Bool
     ) throws(RPCError) -> Config.Validate.Reply {
         let (_, standing, hidden) = try held(kept, version: nil, mayAct: mayAct)
         var content = standing
@@ -15,9 +15,17 @@ extension Custody {
         guard changes.count <= allowed else {
             throw ConfigErrors.tooManyChanges(Int64(changes.count), limit: Int64(allowed))
         }
+        if changes.isEmpty {
+            do throws(EditRefusal) { try kept.format.check(content) } catch {
+                let refusal = Refusals.error(error)
+                findings.append(
+                    ConfigFinding(
+                        severity: .error, name: refusal.name, message: refusal.message, remedy: refusal.remedy))
+            }
+        }
         for change in changes {
             // One by one, so that each refusal is told and not the first alone.
-            do throws(EditRefusal) { content = try kept.editor.apply([change], to: content) } catch {
+            do throws(EditRefusal) { content = try kept.format.apply([change], to: content) } catch {
                 let refusal = Refusals.error(error)
                 findings.append(
                     ConfigFinding(
@@ -29,11 +37,27 @@ extension Custody {
             findings.append(
                 ConfigFinding(severity: .error, name: error.name, message: error.message, remedy: error.remedy))
         }
-        findings += Disagreement.all(in: content, editor: kept.editor).map { finding($0, hidden: hidden) }
+        findings += warnings(of: content, kept.format, hidden: hidden)
         return Config.Validate.Reply(
             valid: !findings.contains { $0.severity == .error }, findings: findings,
-            readers: kept.editor.readers.map(\.name),
-            modelled: kept.editor.readers.filter(\.isModelled).map(\.name))
+            readers: kept.format.readers.map(\.name),
+            modelled: kept.format.readers.filter(\.isModelled).map(\.name))
+    }
+
+    /// What a file's readers may read otherwise than somebody thinks.
+    private func warnings(of content: [UInt8], _ format: FileFormat, hidden: Bool) -> [ConfigFinding] {
+        switch format {
+        case .env(let editor): Disagreement.all(in: content, editor: editor).map { finding($0, hidden: hidden) }
+        case .json: RepeatedKey.all(in: content).map(finding)
+        case .whole: []
+        }
+    }
+
+    private func finding(_ repeated: RepeatedKey) -> ConfigFinding {
+        ConfigFinding(
+            severity: .warning, name: "repeatedKey", key: repeated.pointer, line: Int64(repeated.line),
+            message: "the key stands in its object already; readers take one of them, most the last",
+            remedy: "Remove it through configd, which removes all of them, and set it anew")
     }
 
     private func finding(_ disagreement: Disagreement, hidden: Bool) -> ConfigFinding {

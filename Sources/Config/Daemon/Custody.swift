@@ -105,7 +105,7 @@ final class Custody {
         identity.mode = found.mode
         let draft = Version.Draft(
             origin: origin, content: Digest(of: content), sizeBytes: Int64(content.count),
-            keys: Self.changedKeys(from: before, to: content, kept.editor), at: HostClock.now().wall, authorUID: nil,
+            keys: kept.format.changedKeys(from: before, to: content), at: HostClock.now().wall, authorUID: nil,
             reason: origin == .baseline ? "met for the first time" : "changed by somebody else", identity: identity)
         let version = Version(draft, after: sight.head)
         try ledger("record") { () throws(StoreError) in
@@ -116,14 +116,6 @@ final class Custody {
         }
         sight.head = version
         sight.made.append(version)
-    }
-
-    /// So many changed keys are noted with a version, and no more.
-    private static let mostKeysNoted = 500
-
-    /// The keys whose value differs to the first reader, sorted; the first 500 where there are more.
-    static func changedKeys(from old: [UInt8], to new: [UInt8], _ editor: EnvEditor) -> [String] {
-        ConfigDiff.changedKeys(from: old, to: new, editor, atMost: mostKeysNoted)
     }
 
     func ledger<Value>(

@@ -4,8 +4,8 @@ import Settings
 /// One file that settings declare, as the store thread needs it.
 struct KeptFile: Sendable {
     var id: Keeper.FileID
-    var editor: EnvEditor
-    /// The names of the declared readers.
+    var format: FileFormat
+    /// The names of the declared readers; of files with lines alone.
     var readers: [String]
     /// A change that loses more than so many per cent of keys or bytes is refused.
     var maximumShrinkPercent: Double
@@ -16,15 +16,23 @@ struct KeptFile: Sendable {
     static func all(_ settings: AllSettings) -> [KeptFile] {
         settings.services.flatMap { service in
             service.config.files.map { file in
-                let readers = file.readers.map(\.rawValue)
+                let readers = file.format == .env ? file.readers.map(\.rawValue) : []
                 return KeptFile(
                     id: Keeper.FileID(service: service.name, path: file.path),
-                    editor: EnvEditor(
-                        readers: readers.compactMap(Dialect.named), secrets: Secrets(named: service.config.secrets)),
-                    readers: readers,
+                    format: format(of: file, readers, Secrets(named: service.config.secrets)), readers: readers,
                     maximumShrinkPercent: service.config.maximumShrink,
                     versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)))
             }
+        }
+    }
+
+    private static func format(
+        of file: ConfigFileSettings, _ readers: [String], _ secrets: Secrets
+    ) -> FileFormat {
+        switch file.format {
+        case .env: .env(EnvEditor(readers: readers.compactMap(Dialect.named), secrets: secrets))
+        case .json: .json(secrets)
+        case .whole: .whole
         }
     }
 }

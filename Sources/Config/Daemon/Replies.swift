@@ -11,48 +11,55 @@ extension Custody {
     /// A larger value is not shown at all.
     private static let largestShownBytes = 256 << 10
 
-    /// `get`, and `show` where `number` names a version: a page from the assignment `cursor` on.
+    /// `get`, and `show` where `number` names a version: a page from the key at the place `cursor` on.
     func entries(
         _ kept: KeptFile, version number: Int64?, keys: [String]?, cursor: Int64?, mayAct: Bool
     ) throws(RPCError) -> Config.Entries {
         let (version, content, hidden) = try held(kept, version: number, mayAct: mayAct)
-        let bindings = DialectReader.read(content, as: kept.editor.readers[0]).bindings
-        let last = Dictionary(bindings.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { $1 })
-        if let missing = keys?.first(where: { last[$0] == nil }) { throw ConfigErrors.unknownKey(missing) }
-        let wanted = keys.map(Set.init)
-        var line = 1
-        var counted = 0
         var bytes = 0
         var reply = Config.Entries(
             service: kept.id.service, file: kept.id.path, version: message(version, hidden: hidden), entries: [],
             hidden: hidden)
-        for (place, binding) in bindings.enumerated() {
-            line += content[counted..<binding.statement.lowerBound].count { $0 == 0x0A }
-            counted = binding.statement.lowerBound
-            guard place >= cursor ?? 0, last[binding.key] == place, wanted?.contains(binding.key) ?? true else {
-                continue
+        let first = cursor.map { Int(clamping: $0) } ?? 0
+        try reading { () throws(EditRefusal) in
+            try kept.format.forEachEntry(of: content, named: keys, from: first) { place, entry in
+                bytes += min(entry.content.count, Self.largestShownBytes) + entry.key.utf8.count + 128
+                guard bytes <= Self.pageBytes || reply.entries.isEmpty else {
+                    reply.next = Int64(place)
+                    return false
+                }
+                reply.entries.append(message(entry, hidden: hidden, kept))
+                return true
             }
-            bytes += min(binding.raw.count, Self.largestShownBytes) + binding.key.utf8.count + 128
-            guard bytes <= Self.pageBytes || reply.entries.isEmpty else {
-                reply.next = Int64(place)
-                break
-            }
-            reply.entries.append(entry(binding, line: line, hidden: hidden, kept))
         }
         return reply
     }
 
-    private func entry(_ binding: Reading.Binding, line: Int, hidden: Bool, _ kept: KeptFile) -> ConfigEntry {
-        var entry = ConfigEntry(
-            key: hidden ? Secrets.shown(binding.key) : binding.key, value: nil,
-            fingerprint: fingerprint(of: binding.value.bytes), expands: false,
-            line: Int64(line), secret: kept.editor.secrets.isSecret(binding.key, value: binding.value.bytes))
-        switch binding.value {
-        case .text(let bytes):
-            if !hidden, bytes.count <= Self.largestShownBytes { entry.value = ConfigValue(bytes) }
-        case .depends: entry.expands = true
-        }
-        return entry
+    private func message(_ entry: FileFormat.Entry, hidden: Bool, _ kept: KeptFile) -> ConfigEntry {
+        ConfigEntry(
+            key: hidden ? kept.format.shown(key: entry.key) : entry.key,
+            value: hidden || entry.content.count > Self.largestShownBytes ? nil : entry.value,
+            fingerprint: fingerprint(of: entry.content), expands: entry.value == nil, line: Int64(entry.line),
+            secret: entry.isSecret)
+    }
+
+    private func reading<Value>(_ body: () throws(EditRefusal) -> Value) throws(RPCError) -> Value {
+        do throws(EditRefusal) { return try body() } catch { throw Refusals.error(error) }
+    }
+
+    /// `content`.
+    func content(_ kept: KeptFile, _ params: Config.Content.Params) throws(RPCError) -> Config.Content.Reply {
+        let (version, content, _) = try held(kept, version: params.version, mayAct: true)
+        let start = min(max(0, params.cursor.map { Int(clamping: $0) } ?? 0), content.count)
+        let end = min(start + Self.pageBytes, content.count)
+        let page = Array(content[start..<end])
+        var value = ConfigValue(page)
+        // As text, control characters and quotes grow up to six times.
+        let growing = page.count { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
+        if growing > Self.pageBytes / 16 { value = .bytes(page) }
+        return Config.Content.Reply(
+            service: kept.id.service, file: kept.id.path, version: message(version, hidden: false), content: value,
+            next: end < content.count ? Int64(end) : nil)
     }
 
     /// A version, its content, and whether its values are hidden from the caller.
@@ -106,13 +113,19 @@ extension Custody {
         guard content.count <= Self.pageBytes else {
             throw ConfigErrors.environmentTooLarge(bytes: Int64(content.count))
         }
-        let effective = DialectReader.read(content, as: kept.editor.readers[0]).effective
         var environment: [String: ConfigValue] = [:]
-        for case (let key, .text(let bytes)) in effective { environment[key] = ConfigValue(bytes) }
+        var keys: [String] = []
+        try reading { () throws(EditRefusal) in
+            try kept.format.forEachEntry(of: content) { _, entry in
+                keys.append(entry.key)
+                environment[entry.key] = entry.value
+                return true
+            }
+        }
         return Config.State.Reply(
             version: String(version.number), timestamp: version.draft.at.milliseconds,
             environment: hidden ? nil : environment,
-            keys: effective.keys.map { hidden ? Secrets.shown($0) : $0 }.sorted(), featureFlags: [:],
+            keys: keys.map { hidden ? kept.format.shown(key: $0) : $0 }.sorted(), featureFlags: [:],
             checksum: hidden ? fingerprint(of: version.draft.content.bytes) : version.draft.content.hexadecimal,
             backup: version.number > 1 ? String(version.number - 1) : nil)
     }

@@ -219,9 +219,13 @@ extension DependencySettings {
 extension ServiceConfigSettings {
     fileprivate mutating func read(from section: inout Section) {
         section.list("files", atMost: 64) { item in
-            var file = EnvFileSettings(path: "")
+            var file = ConfigFileSettings(path: "")
             item.require("path", .path, into: &file.path)
-            item.read("readers", .list(of: .word, 1...EnvFileSettings.Reader.allCases.count), into: &file.readers)
+            item.read("format", .word, into: &file.format)
+            item.read("readers", .list(of: .word, 1...ConfigFileSettings.Reader.allCases.count), into: &file.readers)
+            if file.format != .env, item.contains("readers") {
+                item.refuse("readers", "expected with format env only, which has lines; this file's is \(file.format)")
+            }
             if !file.path.isEmpty { files.append(file) }
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)

@@ -211,7 +211,7 @@ package struct DependencySettings: Hashable, Sendable {
 
 /// The files that configd keeps for this service.
 package struct ServiceConfigSettings: Hashable, Sendable {
-    package var files: [EnvFileSettings] = []
+    package var files: [ConfigFileSettings] = []
     /// A write that drops more than this many per cent of a file's keys or bytes is refused unless forced.
     package var maximumShrink = 30.0
     /// Names of keys whose values no output shows: `*` is any run of characters, `?` any one. Nil: those that sound like
@@ -221,9 +221,19 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     package init() {}
 }
 
-/// One `.env` file.
-package struct EnvFileSettings: Hashable, Sendable {
-    /// Who reads the file. No two of them read every line alike, so configd writes what all that are named read the same.
+/// One file of the service's configuration.
+package struct ConfigFileSettings: Hashable, Sendable {
+    /// What the file is, and so by which keys it is changed.
+    package enum Format: String, Hashable, Sendable, CaseIterable {
+        /// Lines of `KEY=VALUE`.
+        case env
+        /// JSON, by pointers.
+        case json
+        /// Anything, as a whole.
+        case whole
+    }
+
+    /// Who reads a file of lines. No two of them read every line alike, so configd writes what all that are named read the same.
     package enum Reader: String, Hashable, Sendable, CaseIterable {
         case nodeDotenv = "node-dotenv"
         case nodeEnvFile = "node-env-file"
@@ -235,6 +245,8 @@ package struct EnvFileSettings: Hashable, Sendable {
     }
 
     package var path: String
+    package var format = Format.env
+    /// Without meaning where the format is not `env`.
     package var readers: [Reader] = [.systemd]
 
     package init(path: String) {
