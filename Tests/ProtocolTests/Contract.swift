@@ -68,6 +68,8 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.State.self), Contract(Config.UpdateConfig.self), Contract(Config.ValidateConfig.self),
                 Contract(Config.Rollback.self, named: Config.rollbackConfigName), Contract(Config.Diff.self),
                 Contract(Config.Put.self), Contract(Config.Stage.self), Contract(Config.Content.self),
+                Contract(Config.Pending.self), Contract(Config.Activated.self), Contract(Config.Confirm.self),
+                Contract(Config.Cancel.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
@@ -110,7 +112,7 @@ enum Socket: String, CaseIterable, Sendable {
             Dictionary(
                 uniqueKeysWithValues: [ConfigEvents.applied, ConfigEvents.rolledBack, ConfigEvents.adopted].map {
                     ($0, Message(ConfigApplied.self))
-                })
+                } + ConfigEvents.ofTrials.map { ($0, Message(ConfigPending.self)) })
         case .metricsd:
             [
                 MetricsEvents.collectorFailed: Message(CollectorFailed.self),

@@ -52,7 +52,11 @@ import Wire
         for contract in socket.contracts {
             let method = try #require(methods.first { $0.name == contract.name }, "\(contract.name)")
             #expect(method.access == contract.access.name, "\(contract.name)")
-            let peers: Set<String> = if case .peer(let names) = contract.access { names } else { [] }
+            let peers: Set<String> =
+                switch contract.access {
+                case .peer(let names), .actOrPeer(let names): names
+                case .open, .read, .act, .own: []
+                }
             #expect(method.peers == peers, "\(contract.name)")
         }
     }

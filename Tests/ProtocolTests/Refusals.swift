@@ -81,5 +81,8 @@ extension Socket {
         ConfigErrors.invalidPointer("server.port"), ConfigErrors.missingParent("/tls/port"),
         ConfigErrors.repeatedKey("/server/port", line: 7), ConfigErrors.keptWhole(), ConfigErrors.textOnly("PORT"),
         ConfigErrors.stagingGap(stagedBytes: 524_288), ConfigErrors.nothingStaged("a1"),
+        ConfigErrors.confirmationPending(service: "gateway", id: 4),
+        ConfigErrors.notPending(service: "gateway", id: 4), ConfigErrors.notActivated(service: "gateway", id: 4),
+        ConfigErrors.takeBackUnfollowed(service: "gateway", id: 4),
     ]
 }

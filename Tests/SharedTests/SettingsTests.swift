@@ -121,7 +121,10 @@ private func uncommented(_ text: String) -> String {
         #expect(full.checks.first == CheckSettings(name: "health", probe: .http(health)))
         #expect(full.checks.count == 2)
         #expect(full.dependencies.first?.check.name == "postgres")
-        #expect(full.config.files == [ConfigFileSettings(path: "/etc/example/.env")])
+        var file = ConfigFileSettings(path: "/etc/example/.env")
+        file.activation = .restart
+        #expect(full.config.files == [file])
+        #expect(full.config.activation == ServiceConfigSettings().activation)
         #expect(full.config.maximumShrink == ServiceConfigSettings().maximumShrink)
         #expect(full.config.secrets == ["DB_PASSWORD", "*_KEY"])
         #expect(full.hooks.drain?.action == .signal(SIGUSR2))
@@ -316,6 +319,8 @@ private func uncommented(_ text: String) -> String {
             "config: {files: [{path: /x, format: json, readers: [sh]}]}",
             "config.files[0].readers: expected with format env only, which has lines; this file's is json"
         ),
+        ("config: {activation: signal KILL}", "config.activation: expected one of nothing, signal HUP, signal USR1"),
+        ("config: {files: [{path: /x, activation: start}]}", "config.files[0].activation: expected one of nothing"),
         ("config: {files: [{path: /x, readers: [zsh]}]}", "config.files[0].readers: expected a list of 1 to 7"),
         (
             "hooks: {drain: {signal: KILL}}",

@@ -396,7 +396,7 @@ def access(daemon, generator):
             (
                 name, user.pw_uid, [],
                 lambda method, name=name: method["x-access"] in ("public", "read")
-                or method["x-access"] == "peer" and name in method.get("x-peers", []),
+                or name in method.get("x-peers", []),
             )
         )
     tally = Tally()

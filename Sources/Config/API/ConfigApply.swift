@@ -18,15 +18,19 @@ extension Config {
             package var force: Bool
             /// Answer as if, and write nothing.
             package var dryRun: Bool
+            /// As of `set`.
+            package var confirmMs: Int64?
 
             package init(
-                service: String, changes: [FileChange], reason: String = "", force: Bool = false, dryRun: Bool = false
+                service: String, changes: [FileChange], reason: String = "", force: Bool = false, dryRun: Bool = false,
+                confirmMs: Int64? = nil
             ) {
                 self.service = service
                 self.changes = changes
                 self.reason = reason
                 self.force = force
                 self.dryRun = dryRun
+                self.confirmMs = confirmMs
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -39,6 +43,7 @@ extension Config {
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
+                confirmMs = try Config.confirmMs(&fields)
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -47,6 +52,7 @@ extension Config {
                 object.member("reason", reason)
                 object.member("force", force)
                 object.member("dryRun", dryRun)
+                object.member("confirmMs", confirmMs)
             }
         }
 

@@ -22,10 +22,12 @@ extension Config {
             package var force: Bool
             /// Answer as if, and write nothing.
             package var dryRun: Bool
+            /// As of `set`.
+            package var confirmMs: Int64?
 
             package init(
                 target: ConfigFile, content: ConfigValue? = nil, staged: String? = nil, ifVersion: Int64? = nil,
-                reason: String = "", force: Bool = false, dryRun: Bool = false
+                reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil
             ) {
                 self.target = target
                 self.content = content
@@ -34,6 +36,7 @@ extension Config {
                 self.reason = reason
                 self.force = force
                 self.dryRun = dryRun
+                self.confirmMs = confirmMs
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -50,6 +53,7 @@ extension Config {
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
+                confirmMs = try Config.confirmMs(&fields)
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -60,6 +64,7 @@ extension Config {
                 object.member("reason", reason)
                 object.member("force", force)
                 object.member("dryRun", dryRun)
+                object.member("confirmMs", confirmMs)
             }
         }
 

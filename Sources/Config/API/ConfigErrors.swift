@@ -311,4 +311,40 @@ package enum ConfigErrors {
             remedy: "Hand it over with `stage` by the same user; what nobody goes on with is dropped after a minute",
             details: ["upload": .string(upload)])
     }
+
+    // MARK: Changes on trial
+
+    /// Another change of the service's files is on trial.
+    package static func confirmationPending(service: String, id: Int64) -> RPCError {
+        RPCError(
+            code: 1170, name: "confirmationPending",
+            message: "change \(id) of \(service) waits for its confirmation, and no other is made meanwhile",
+            remedy: "`pending` shows it; `confirm` or `cancel` it, or wait until it goes back by itself",
+            details: ["id": .integer(id)])
+    }
+
+    /// The change was confirmed, or went back, or there was none of that number.
+    package static func notPending(service: String, id: Int64) -> RPCError {
+        RPCError(
+            code: 1171, name: "notPending", message: "change \(id) of \(service) is not on trial, or not any more",
+            remedy: "`pending` shows what is; `history` shows what has become of the others",
+            details: ["id": .integer(id)])
+    }
+
+    /// `confirm` before the service runs the change: nobody can have seen yet whether it is good.
+    package static func notActivated(service: String, id: Int64) -> RPCError {
+        RPCError(
+            code: 1172, name: "notActivated", message: "\(service) was not brought to change \(id) yet",
+            remedy: "watchdogd does that and says so; if it cannot, the change goes back by itself",
+            details: ["id": .integer(id)])
+    }
+
+    /// A change on trial while the service does not follow the take-back of the one before yet.
+    package static func takeBackUnfollowed(service: String, id: Int64) -> RPCError {
+        RPCError(
+            code: 1173, name: "takeBackUnfollowed",
+            message: "\(service) was not brought back from change \(id) yet, so the next could not be judged",
+            remedy: "watchdogd does that; look at its journal, or restart \(service) and try again",
+            details: ["id": .integer(id)])
+    }
 }

@@ -1,6 +1,7 @@
 package import Wire
 
-/// The names of the events that configd's `subscribe` streams. All carry a `ConfigApplied`.
+/// The names of the events that configd's `subscribe` streams. Those of versions carry a `ConfigApplied`, those of changes
+/// on trial a `ConfigPending`.
 package enum ConfigEvents {
     /// A new version is in force and durable.
     package static let applied = "applied"
@@ -9,8 +10,19 @@ package enum ConfigEvents {
     /// A change by someone else was found and taken over as a version.
     package static let adopted = "adopted"
 
+    /// A change is in force on trial, and says what its service needs to take it up.
+    package static let pending = "pending"
+    /// A service was brought to what its files hold: of a change on trial the window is open.
+    package static let activated = "activated"
+    /// A change on trial is in force for good.
+    package static let confirmed = "confirmed"
+    /// A change on trial went back, and says what its service needs to follow.
+    package static let takenBack = "takenBack"
+
+    /// Those of changes on trial.
+    package static let ofTrials = [pending, activated, confirmed, takenBack]
     /// The names of all events, as `subscribe` takes them.
-    package static let all = [applied, rolledBack, adopted]
+    package static let all = [applied, rolledBack, adopted] + ofTrials
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.

@@ -146,10 +146,12 @@ package enum Config {
             package var force: Bool
             /// Answer as if, and write nothing.
             package var dryRun: Bool
+            /// On trial: it goes back by itself unless it is confirmed within this time of its activation.
+            package var confirmMs: Int64?
 
             package init(
                 target: ConfigFile, values: [String: ConfigValue], remove: [String] = [], ifVersion: Int64? = nil,
-                reason: String = "", force: Bool = false, dryRun: Bool = false
+                reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil
             ) {
                 self.target = target
                 self.values = values
@@ -158,6 +160,7 @@ package enum Config {
                 self.reason = reason
                 self.force = force
                 self.dryRun = dryRun
+                self.confirmMs = confirmMs
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -168,6 +171,7 @@ package enum Config {
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
+                confirmMs = try Config.confirmMs(&fields)
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -178,6 +182,7 @@ package enum Config {
                 object.member("reason", reason)
                 object.member("force", force)
                 object.member("dryRun", dryRun)
+                object.member("confirmMs", confirmMs)
             }
         }
 
@@ -198,9 +203,12 @@ package enum Config {
         /// What a dry run would write, line by line.
         package var difference: ConfigDifference?
 
+        /// Names the change on trial that this call made, for `confirm` and `cancel`.
+        package var pending: Int64?
+
         package init(
             service: String, file: String, version: Int64, previous: Int64?, keys: [String], dryRun: Bool,
-            difference: ConfigDifference? = nil
+            difference: ConfigDifference? = nil, pending: Int64? = nil
         ) {
             self.service = service
             self.file = file
@@ -209,6 +217,7 @@ package enum Config {
             self.keys = keys
             self.dryRun = dryRun
             self.difference = difference
+            self.pending = pending
         }
 
         package init(from fields: inout Fields) throws(WireError) {
@@ -219,6 +228,7 @@ package enum Config {
             keys = try fields.value("keys")
             dryRun = try fields.value("dryRun", or: false)
             difference = try fields.optional("difference")
+            pending = try fields.optional("pending")
         }
 
         package func write(to object: inout ObjectWriter) {
@@ -229,6 +239,7 @@ package enum Config {
             object.member("keys", keys)
             object.member("dryRun", dryRun)
             object.member("difference", difference)
+            object.member("pending", pending)
         }
     }
 
@@ -374,16 +385,19 @@ package enum Config {
             package var reason: String
             /// Also where somebody gave the file to another owner.
             package var force: Bool
+            /// As of `set`.
+            package var confirmMs: Int64?
 
             package init(
                 target: ConfigFile, version: Int64? = nil, ifVersion: Int64? = nil, reason: String = "",
-                force: Bool = false
+                force: Bool = false, confirmMs: Int64? = nil
             ) {
                 self.target = target
                 self.version = version
                 self.ifVersion = ifVersion
                 self.reason = reason
                 self.force = force
+                self.confirmMs = confirmMs
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -392,6 +406,7 @@ package enum Config {
                 ifVersion = try fields.optional("ifVersion")
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
+                confirmMs = try Config.confirmMs(&fields)
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -400,6 +415,7 @@ package enum Config {
                 object.member("ifVersion", ifVersion)
                 object.member("reason", reason)
                 object.member("force", force)
+                object.member("confirmMs", confirmMs)
             }
         }
 

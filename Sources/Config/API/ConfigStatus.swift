@@ -3,17 +3,22 @@ package import Wire
 /// configd's own part of `status`.
 package struct ConfigStatus: WireObject {
     package var files: [ConfigFileStatus]
+    /// As `pending` answers.
+    package var pending: [ConfigPending]
 
-    package init(files: [ConfigFileStatus]) {
+    package init(files: [ConfigFileStatus], pending: [ConfigPending] = []) {
         self.files = files
+        self.pending = pending
     }
 
     package init(from fields: inout Fields) throws(WireError) {
         files = try fields.value("files")
+        pending = try fields.value("pending", or: [])
     }
 
     package func write(to object: inout ObjectWriter) {
         object.member("files", files)
+        object.member("pending", pending)
     }
 }
 

@@ -15,6 +15,13 @@ package struct Digest: Hashable, Sendable, Comparable {
         self.bytes = taken
     }
 
+    /// Takes 64 hexadecimal digits, as `hexadecimal` writes them; nil where they are not.
+    package init?(hexadecimal text: String) {
+        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+        guard digits.count == 64, text.utf8.count == 64 else { return nil }
+        bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    }
+
     /// The sum of `content`.
     package init(of content: some Collection<UInt8>) {
         var hash = SHA256()

@@ -89,7 +89,10 @@ import Wire
             return bytes + head.draft.sizeBytes
         }
         let most = min(Int64(Self.largestGroup), Self.largestGroupBytes / max(1, bytes))
-        while group.count < most, waiting.first?.request.files == files, let another = waiting.popFirst() {
+        // A change on trial is one transaction of its own: nobody else's change may go back with it.
+        while group.count < most, let next = waiting.first?.request, next.files == files,
+            first.request.terms.trial == nil, next.terms.trial == nil, let another = waiting.popFirst()
+        {
             group.append(another)
         }
         return group

@@ -43,6 +43,10 @@ extension Custody {
         var reason: String
         var force = false
         var dryRun = false
+        /// On trial: what it takes, beside the change itself.
+        var trial: TrialTerms?
+        /// What takes a trial back is refused by none.
+        var isTakeBack = false
     }
 
     /// What the loop learns of changes, refused or not.
@@ -51,6 +55,8 @@ extension Custody {
         var results: [Result<[Config.Outcome], RPCError>]
         /// Of every file that was looked at.
         var seen: [Keeper.FileID: Seen] = [:]
+        /// Of every trial that this began or ended.
+        var trials: [TrialChange] = []
     }
 
     /// What the loop learns of every look.
@@ -106,9 +112,9 @@ extension Custody {
             } catch { return failed(error, requests, files) }
             for request in requests { plan(request, in: &batch) }
             let writes = batch.drafts.filter { !$0.made.isEmpty }.map(\.write)
-            let written = writes.isEmpty ? Written(outcome: .applied) : commit(writes)
+            let written = writes.isEmpty ? Written(outcome: .applied) : commit(writes, of: requests)
             switch written.outcome {
-            case .applied: return ended(batch, announced)
+            case .applied: return begun(requests, ended(batch, announced))
             case .refused(let failure) where failure.cause == .changedMeanwhile && attempt < Self.attempts: continue
             case .refused(let failure):
                 batch.fail { Refusals.error(failure, path: written.path) }
@@ -161,6 +167,7 @@ extension Custody {
     }
 
     private func plan(_ request: Request, in batch: inout Batch) {
+        do throws(RPCError) { try mayChange(request) } catch { return batch.answer(.failure(error)) }
         var drafts = batch.drafts
         var outcomes: [Config.Outcome] = []
         for part in request.parts {

@@ -1,6 +1,7 @@
 import ConfigAPI
 import ConfigCore
 import Runtime
+import Time
 import Wire
 
 /// configd's decisions as journal entries, with the ids of systemd/mainstay.catalog. No entry holds a value.
@@ -47,7 +48,7 @@ enum ConfigJournal {
     }
 
     /// A text from outside, which must not make lines of its own in a log.
-    private static func oneLine(_ text: String) -> String {
+    fileprivate static func oneLine(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
@@ -77,5 +78,58 @@ enum ConfigJournal {
 
     private static func fields(of id: Keeper.FileID) -> [String: String] {
         ["MAINSTAY_SERVICE": id.service, "MAINSTAY_FILE": id.path]
+    }
+}
+
+// MARK: Changes on trial
+
+extension ConfigJournal {
+    private static let changeOnTrial = MessageID("f914e5eecd6844edaad456d97425e43a")
+    private static let changeActivated = MessageID("b0c34202ecec4b5eaf2698075ebe748e")
+    private static let changeConfirmed = MessageID("7dba7101bb544ff3823f44e424483d13")
+    private static let changeTakenBack = MessageID("7a8ba1ed08c0476fbd93a5062d8ef7a5")
+    private static let changeFollowed = MessageID("8c0650100b144d16a8939d80a3d81b8c")
+    private static let takeBackFailed = MessageID("9aa1f229b49242968e92adca284ca045")
+
+    /// What has become of a trial; nil where the next entry says it.
+    static func entry(for news: Trials.News, _ trial: Trial) -> LogEntry? {
+        let head = "\(trial.service): change \(trial.id)"
+        let window = "\(trial.window.milliseconds / 1000) s"
+        switch news {
+        case .applied:
+            return trialEntry(
+                .notice,
+                "\(head) is in force on trial and waits for \(trial.activation.rawValue); then it has \(window)",
+                changeOnTrial, trial)
+        case .activated:
+            return trialEntry(
+                .notice, "\(head) is on trial for \(window): without a confirmation it goes back", changeActivated,
+                trial)
+        case .confirmed: return trialEntry(.notice, "\(head) was confirmed: it stays", changeConfirmed, trial)
+        case .goingBack: return nil
+        case .takenBack:
+            let why = trial.shown(now: trial.recordedAt).end?.sentence ?? ""
+            let files = trial.files.map { "\($0.path) is as version \($0.previous) was" }.joined(separator: ", ")
+            return trialEntry(.warning, "\(head) was taken back, \(oneLine(why)): \(files)", changeTakenBack, trial)
+        case .followed:
+            return trialEntry(.notice, "\(head): the service runs what was before it again", changeFollowed, trial)
+        }
+    }
+
+    /// A take-back that does not succeed yet, once.
+    static func failed(_ trial: Trial, _ error: RPCError) -> LogEntry {
+        trialEntry(
+            .error,
+            "\(trial.service): change \(trial.id) cannot be taken back yet: \(oneLine(error.message)). "
+                + "It is tried again each 2 s, and cannot be confirmed", takeBackFailed, trial,
+            ["MAINSTAY_ERROR": error.name])
+    }
+
+    private static func trialEntry(
+        _ priority: LogEntry.Priority, _ text: String, _ id: MessageID, _ trial: Trial,
+        _ fields: [String: String] = [:]
+    ) -> LogEntry {
+        let own = ["MAINSTAY_SERVICE": trial.service, "MAINSTAY_CHANGE": String(trial.id)]
+        return LogEntry(priority, text, id: id, fields: fields.merging(own) { $1 })
     }
 }

@@ -24,10 +24,11 @@ extension Configd {
         server.onLater(Config.Put.self) { [unowned self] params, caller, responder throws(RPCError) in
             let kept = try file(params.target)
             let content = try content(of: params, caller, kept)
-            let terms = Custody.Terms(
+            var terms = Custody.Terms(
                 authorUID: caller.uid, reason: params.reason, force: params.force,
                 dryRun: params.dryRun || context.isDryRun)
             let part = Custody.Part(kept: kept, work: .replace(content), ifVersion: params.ifVersion)
+            terms.trial = Confirming.terms(params.confirmMs, [part])
             change(Custody.Request(terms: terms, parts: [part]), responder)
         }
     }

@@ -19,6 +19,17 @@ import Wire
     private lazy var changes = ChangeQueue(
         store: store, keeper: { [unowned self] in keeper },
         ended: { [unowned self] requests, changed in self.changed(requests, changed) })
+    private lazy var confirming = Confirming(
+        context, store: store,
+        files: { [unowned self] service in
+            services.contains(service) ? files.filter { $0.id.service == service } : nil
+        },
+        announced: { [unowned self] files in
+            Dictionary(
+                files.compactMap { file in keeper.announced(of: file.id).map { (file.id, $0) } },
+                uniquingKeysWith: { $1 })
+        },
+        seen: { [unowned self] in saw($0) })
     private var files: [KeptFile]
     /// The names of all services, with files or without.
     private var services: Set<String>
@@ -39,6 +50,7 @@ import Wire
         registerChanging()
         registerDiff()
         registerContent()
+        confirming.register()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -50,14 +62,17 @@ import Wire
 
     package func start(started: @escaping @Loop () -> Void) {
         perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
-        // The thread takes jobs in order: when this one ends, every file was looked at.
-        store.submit(deadline: Self.jobDeadline, { _ in }) { _ in started() }
+        confirming.start { [self] in
+            // The thread takes jobs in order: when this one ends, every file was looked at, and what was due is back.
+            store.submit(deadline: Self.jobDeadline, { _ in }) { _ in started() }
+        }
     }
 
     package func reload(_ settings: AllSettings) {
         files = KeptFile.all(settings)
         services = Set(settings.services.map(\.name))
         perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
+        confirming.reload()
     }
 
     package func tick(now: Moment) -> UInt64 {
@@ -67,7 +82,7 @@ import Wire
         return keeper.handled
     }
 
-    package var own: ConfigStatus { ConfigStatus(files: files.map(status)) }
+    package var own: ConfigStatus { ConfigStatus(files: files.map(status), pending: confirming.shown) }
 
     package func stop(stopped: @escaping @Loop () -> Void) {
         // What was begun is ended first.
@@ -125,6 +140,7 @@ import Wire
                 previous: version.number > 1 ? version.number - 1 : nil, origin: draft.origin,
                 restored: draft.restored, keys: draft.keys, authorUID: draft.authorUID.map(Int64.init),
                 reason: draft.reason))
+        confirming.versionAnnounced(of: id.service)
     }
 
     private func status(_ file: KeptFile) -> ConfigFileStatus {
@@ -207,10 +223,11 @@ import Wire
         }
         server.onLater(Config.Rollback.self, alsoNamed: [Config.rollbackConfigName]) {
             [unowned self] params, caller, responder throws(RPCError) in
-            let terms = Custody.Terms(
+            var terms = Custody.Terms(
                 authorUID: caller.uid, reason: params.reason, force: params.force, dryRun: context.isDryRun)
             let part = Custody.Part(
                 kept: try file(params.target), work: .rollback(to: params.version), ifVersion: params.ifVersion)
+            terms.trial = Confirming.terms(params.confirmMs, [part])
             change(Custody.Request(terms: terms, parts: [part]), responder)
         }
         server.onLater(Config.Apply.self) { [unowned self] params, caller, responder throws(RPCError) in
@@ -221,19 +238,20 @@ import Wire
     private func set(
         _ params: Config.Set.Params, _ caller: Caller, _ responder: Responder<Config.Outcome>
     ) throws(RPCError) {
-        let terms = Custody.Terms(
+        var terms = Custody.Terms(
             authorUID: caller.uid, reason: params.reason, force: params.force,
             dryRun: params.dryRun || context.isDryRun)
         let part = Custody.Part(
             kept: try file(params.target), work: .edit(Custody.changes(params.values, params.remove)),
             ifVersion: params.ifVersion)
+        terms.trial = Confirming.terms(params.confirmMs, [part])
         change(Custody.Request(terms: terms, parts: [part]), responder)
     }
 
     private func apply(
         _ params: Config.Apply.Params, _ caller: Caller, _ responder: Responder<Config.Apply.Reply>
     ) throws(RPCError) {
-        let terms = Custody.Terms(
+        var terms = Custody.Terms(
             authorUID: caller.uid, reason: params.reason, force: params.force,
             dryRun: params.dryRun || context.isDryRun)
         var parts: [Custody.Part] = []
@@ -247,6 +265,7 @@ import Wire
                     kept: kept, work: .edit(Custody.changes(change.values, change.remove)),
                     ifVersion: change.ifVersion))
         }
+        terms.trial = Confirming.terms(params.confirmMs, parts)
         changes.ask(Custody.Request(terms: terms, parts: parts)) { result in
             responder.give(result.map { Config.Apply.Reply(files: $0) })
         }
@@ -303,8 +322,14 @@ import Wire
                 context.log.write(ConfigJournal.entry(refusing: error, of: id, uid: request.terms.authorUID))
             }
         }
+        saw(changed.seen)
+        changed.trials.forEach(confirming.changed)
+    }
+
+    /// What a job of the store thread found of files.
+    private func saw(_ files: [Keeper.FileID: Custody.Seen]) {
         let now = HostClock.now().instant
-        for (id, seen) in changed.seen.sorted(by: { $0.key.path < $1.key.path }) {
+        for (id, seen) in files.sorted(by: { $0.key.path < $1.key.path }) {
             if seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
             perform(keeper.changed(id, seen.condition, versions: seen.versions, now: now))
         }

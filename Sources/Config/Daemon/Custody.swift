@@ -9,6 +9,10 @@ import Time
 /// a compare-and-swap needs no lock of its own; every one of them first looks at the file and puts right what it finds.
 final class Custody {
     let versions: VersionStore
+    /// The changes on trial by their service, as the ledger has them; nil where they must be read anew.
+    var trials: [String: Trial]?
+    /// The host's boot that this is.
+    let boot = Boot.identity()
 
     /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory.
     init(folder: String?) throws(StepFailure) {

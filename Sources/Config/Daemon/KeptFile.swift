@@ -1,3 +1,4 @@
+import ConfigAPI
 import ConfigCore
 import Settings
 
@@ -11,6 +12,13 @@ struct KeptFile: Sendable {
     var maximumShrinkPercent: Double
     /// Versions kept beside the newest.
     var versionsKept: Int64
+    /// What a change on trial needs so that the service takes it up.
+    var activation: ConfigActivation
+    /// How long that may take.
+    var activationLimit: Duration
+
+    /// A watchdogd that has to be started first, a turn among other restarts, and a slow disk.
+    private static let activationReserve: Duration = .seconds(30)
 
     /// All files of all services, in the settings' order.
     static func all(_ settings: AllSettings) -> [KeptFile] {
@@ -21,7 +29,9 @@ struct KeptFile: Sendable {
                     id: Keeper.FileID(service: service.name, path: file.path),
                     format: format(of: file, readers, Secrets(named: service.config.secrets)), readers: readers,
                     maximumShrinkPercent: service.config.maximumShrink,
-                    versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)))
+                    versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)),
+                    activation: ConfigActivation(file.activation ?? service.config.activation),
+                    activationLimit: activationLimit(service.recovery))
             }
         }
     }
@@ -34,5 +44,25 @@ struct KeptFile: Sendable {
         case .json: .json(secrets)
         case .whole: .whole
         }
+    }
+
+    /// What watchdogd's own way may take by the service's settings: drain, stop, start and its first good answers.
+    private static func activationLimit(_ recovery: RecoverySettings) -> Duration {
+        recovery.drainTimeout + recovery.stopTimeout + recovery.startTimeout + activationReserve
+    }
+}
+
+extension ConfigActivation {
+    /// The settings' words as the socket's.
+    init(_ settings: ActivationSettings) {
+        self =
+            switch settings {
+            case .nothing: .nothing
+            case .signalHUP: .SIGHUP
+            case .signalUSR1: .SIGUSR1
+            case .signalUSR2: .SIGUSR2
+            case .reload: .reload
+            case .restart: .restart
+            }
     }
 }

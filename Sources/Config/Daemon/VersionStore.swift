@@ -70,6 +70,10 @@ final class VersionStore {
             atMs INTEGER NOT NULL, author INTEGER NOT NULL, PRIMARY KEY (file, name)) WITHOUT ROWID;
         CREATE INDEX tagByVersion ON tag (file, version);
         """,
+        """
+        CREATE TABLE trial (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL UNIQUE, document TEXT NOT NULL);
+        """,
     ]
 
     static let columns =

@@ -82,6 +82,7 @@ package struct Principals: Hashable, Sendable {
         case .read: caller.mayRead
         case .act: caller.mayAct
         case .peer(let names): caller.uid == 0 || names.contains { daemons[$0] == caller.uid }
+        case .actOrPeer(let names): caller.mayAct || names.contains { daemons[$0] == caller.uid }
         case .own: caller.mayAct || (owner != nil && owner == caller.uid)
         }
     }

@@ -226,10 +226,12 @@ extension ServiceConfigSettings {
             if file.format != .env, item.contains("readers") {
                 item.refuse("readers", "expected with format env only, which has lines; this file's is \(file.format)")
             }
+            item.read("activation", Shape<ActivationSettings>.word.optional, into: &file.activation)
             if !file.path.isEmpty { files.append(file) }
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)
         section.read("secrets", .list(of: .keyGlob, 0...200), into: &secrets)
+        section.read("activation", .word, into: &activation)
     }
 }
 

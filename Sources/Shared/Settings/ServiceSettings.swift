@@ -217,8 +217,23 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     /// Names of keys whose values no output shows: `*` is any run of characters, `?` any one. Nil: those that sound like
     /// secrets.
     package var secrets: [String]?
+    /// What a change on trial needs so that the service takes it up, for files that do not say their own.
+    package var activation = ActivationSettings.nothing
 
     package init() {}
+}
+
+/// How a service is brought to files that changed.
+package enum ActivationSettings: String, Hashable, Sendable, CaseIterable {
+    /// It reads them by itself, or whoever changes them sees to it.
+    case nothing
+    /// A signal to the unit's main process.
+    case signalHUP = "signal HUP"
+    case signalUSR1 = "signal USR1"
+    case signalUSR2 = "signal USR2"
+    /// systemd's reload of the unit (`ExecReload=`).
+    case reload
+    case restart
 }
 
 /// One file of the service's configuration.
@@ -248,6 +263,8 @@ package struct ConfigFileSettings: Hashable, Sendable {
     package var format = Format.env
     /// Without meaning where the format is not `env`.
     package var readers: [Reader] = [.systemd]
+    /// As the service's `activation`, for this file alone.
+    package var activation: ActivationSettings?
 
     package init(path: String) {
         self.path = path

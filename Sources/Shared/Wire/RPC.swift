@@ -8,6 +8,8 @@ package enum Access: Hashable, Sendable {
     case act
     /// The named daemons' own users, and root.
     case peer(Set<String>)
+    /// Whoever may act, and the named daemons' own users.
+    case actOrPeer(Set<String>)
     /// The guarded unit's user for its own service (DESIGN's *self*), and whoever may act.
     case own
 
@@ -16,7 +18,7 @@ package enum Access: Hashable, Sendable {
         switch self {
         case .open: "public"
         case .read: "read"
-        case .act: "act"
+        case .act, .actOrPeer: "act"
         case .peer: "peer"
         case .own: "self"
         }
@@ -138,7 +140,8 @@ extension RPCError {
             switch access {
             case .open: ("anyone", "")
             case .read: ("the group \(groups.read)", "As root: \(joining(groups.read))")
-            case .act: ("root or the group \(groups.act)", "Call as root, or as root: \(joining(groups.act))")
+            case .act, .actOrPeer:
+                ("root or the group \(groups.act)", "Call as root, or as root: \(joining(groups.act))")
             case .peer(let names):
                 ("the daemons \(names.sorted().joined(separator: ", "))", "Nobody else needs to call it; root may")
             case .own: ("the guarded service itself", "Call as the user of its unit, or as root")
