@@ -53,6 +53,15 @@ struct Assignment: ExpressibleByArgument, Hashable, Sendable {
         }
     }
 
+    /// The content of a file, or of standard input where `path` is a dash.
+    static func content(at path: String) throws -> [UInt8] {
+        guard path != "-" else { return try content(of: 0, called: "standard input") }
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw ValidationError("\(path): \(String(cString: strerror(errno)))") }
+        defer { close(file) }
+        return try content(of: file, called: path)
+    }
+
     private static func content(of descriptor: CInt, called name: String) throws -> [UInt8] {
         guard var bytes = Descriptor.readAll(descriptor, limit: largestBytes) else {
             throw ValidationError("\(name) cannot be read, or holds more than \(largestBytes) bytes")

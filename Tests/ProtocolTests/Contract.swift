@@ -70,6 +70,8 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Put.self), Contract(Config.Stage.self), Contract(Config.Content.self),
                 Contract(Config.Pending.self), Contract(Config.Activated.self), Contract(Config.Confirm.self),
                 Contract(Config.Cancel.self),
+                Contract(Config.Apply.self), Contract(Config.Tag.self), Contract(Config.Untag.self),
+                Contract(Config.Tags.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [

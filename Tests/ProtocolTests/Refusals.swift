@@ -57,6 +57,8 @@ extension Socket {
         ConfigErrors.unknownFile(service: "gateway", file: "/etc/x", known: ["/etc/gateway/.env"]),
         ConfigErrors.unknownKey("PROT"), ConfigErrors.unknownVersion(99, newest: 12),
         ConfigErrors.nothingToRollBack(version: 1), ConfigErrors.versionConflict(expected: 11, found: 12),
+        ConfigErrors.fileNamedTwice("/etc/gateway/.env"),
+        ConfigErrors.unknownTag("stable", known: ["before-upgrade"]), ConfigErrors.tooManyTags(256),
         ConfigErrors.invalidKey("A-B", reader: "bash"),
         ConfigErrors.valueTooLarge("KEY", bytes: 200_000, limit: 131_071),
         ConfigErrors.fileTooLarge(bytes: 2_000_000, limit: 1_048_576), ConfigErrors.zeroByte("KEY"),

@@ -9,6 +9,7 @@ struct ConfigCommand: AsyncParsableCommand {
         commandName: "config", abstract: "A service's configuration: read, change, look back, go back.",
         subcommands: [
             Get.self, Set.self, History.self, Show.self, Diff.self, Rollback.self, Put.self, Content.self,
+            Apply.self, Tag.self, Tags.self,
         ])
 
     /// Which file a command is about.
@@ -142,12 +143,12 @@ struct ConfigCommand: AsyncParsableCommand {
                 screen.show(reply.json)
                 return .good
             }
-            var table = Table(">VERSION", "AT", "ORIGIN", ">BYTES", "BY", "KEYS", "REASON")
+            var table = Table(">VERSION", "AT", "ORIGIN", ">BYTES", "BY", "KEYS", "REASON", "TAGS")
             for version in reply.versions {
                 table.add(
                     "\(version.version)", Cell(Words.time(ms: version.atMs)), Cell(version.originPhrase),
                     "\(version.sizeBytes)", version.authorUID.map { "uid \($0)" } ?? .none, Cell(version.keysPhrase),
-                    Cell(version.reason))
+                    Cell(version.reason), Cell(version.tags.joined(separator: " ")))
             }
             screen.show(table.lines(on: screen))
             if reply.next != nil { screen.show(screen.paint("and older ones: --limit", .dim)) }
@@ -191,8 +192,8 @@ struct ConfigCommand: AsyncParsableCommand {
             abstract: "Bring an earlier version back, as a new version; the one before where none is named.")
 
         @OptionGroup var target: Target
-        @Argument(help: "The version to bring back.")
-        var version: Int64?
+        @Argument(help: "The version to bring back, by its number or its tag.")
+        var version: String?
         @Option(help: ArgumentHelp("Only if this version is in force.", valueName: "n"))
         var ifVersion: Int64?
         @Option(help: "Kept with the version.")
@@ -203,7 +204,9 @@ struct ConfigCommand: AsyncParsableCommand {
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Rollback.Params(
-                target: target.target, version: version, ifVersion: ifVersion, reason: reason, force: force)
+                target: target.target, version: version.flatMap { Int64($0) },
+                tag: version.flatMap { Int64($0) == nil ? $0 : nil }, ifVersion: ifVersion, reason: reason,
+                force: force)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Rollback.self, params, longest: longestChange)
             reply.show(on: screen, common)

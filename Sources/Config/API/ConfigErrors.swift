@@ -152,6 +152,21 @@ package enum ConfigErrors {
             remedy: "Name each file once, with all of its values", details: ["path": .string(path)])
     }
 
+    /// No version has this name.
+    package static func unknownTag(_ tag: String, known: [String]) -> RPCError {
+        RPCError(
+            code: 1191, name: "unknownTag", message: "no version has the tag \(tag)",
+            remedy: "`tags` lists them; `tag` gives one",
+            details: ["tag": .string(tag), "known": .array(known.map { .string($0) })])
+    }
+
+    /// The file has as many tags as it can.
+    package static func tooManyTags(_ limit: Int64) -> RPCError {
+        RPCError(
+            code: 1192, name: "tooManyTags", message: "the file has \(limit) tags already",
+            remedy: "Take one away with `untag`", details: ["limit": .integer(limit)])
+    }
+
     // MARK: The file or its disk will not do
 
     /// The declared file is not there.

@@ -53,10 +53,12 @@ package struct ConfigVersion: WireObject {
     package var fingerprint: String
     /// SHA-256 of the content, for callers who may see it.
     package var checksum: String?
+    /// The names that it was given.
+    package var tags: [String]
 
     package init(
         version: Int64, origin: ConfigOrigin, restored: Int64?, atMs: Int64, authorUID: Int64?, reason: String,
-        sizeBytes: Int64, keys: [String], fingerprint: String, checksum: String?
+        sizeBytes: Int64, keys: [String], fingerprint: String, checksum: String?, tags: [String] = []
     ) {
         self.version = version
         self.origin = origin
@@ -68,6 +70,7 @@ package struct ConfigVersion: WireObject {
         self.keys = keys
         self.fingerprint = fingerprint
         self.checksum = checksum
+        self.tags = tags
     }
 
     package init(from fields: inout Fields) throws(WireError) {
@@ -81,6 +84,7 @@ package struct ConfigVersion: WireObject {
         keys = try fields.value("keys")
         fingerprint = try fields.value("fingerprint")
         checksum = try fields.optional("checksum")
+        tags = try fields.value("tags", or: [])
     }
 
     package func write(to object: inout ObjectWriter) {
@@ -94,6 +98,7 @@ package struct ConfigVersion: WireObject {
         object.member("keys", keys)
         object.member("fingerprint", fingerprint)
         object.member("checksum", checksum)
+        if !tags.isEmpty { object.member("tags", tags) }
     }
 }
 

@@ -380,6 +380,8 @@ package enum Config {
             package var target: ConfigFile
             /// The version to bring back; the one before the one in force where nil.
             package var version: Int64?
+            /// Instead of `version`, the name of one.
+            package var tag: String?
             package var ifVersion: Int64?
             /// For the history and the journal; at most 1,000 bytes.
             package var reason: String
@@ -389,11 +391,12 @@ package enum Config {
             package var confirmMs: Int64?
 
             package init(
-                target: ConfigFile, version: Int64? = nil, ifVersion: Int64? = nil, reason: String = "",
-                force: Bool = false, confirmMs: Int64? = nil
+                target: ConfigFile, version: Int64? = nil, tag: String? = nil, ifVersion: Int64? = nil,
+                reason: String = "", force: Bool = false, confirmMs: Int64? = nil
             ) {
                 self.target = target
                 self.version = version
+                self.tag = tag
                 self.ifVersion = ifVersion
                 self.reason = reason
                 self.force = force
@@ -403,6 +406,10 @@ package enum Config {
             package init(from fields: inout Fields) throws(WireError) {
                 target = try ConfigFile(from: &fields)
                 version = try fields.optional("version")
+                tag = try fields.optional("tag")
+                guard version == nil || tag == nil else {
+                    throw WireError(place: "tag", problem: "expected a version or a tag, found both")
+                }
                 ifVersion = try fields.optional("ifVersion")
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
@@ -412,6 +419,7 @@ package enum Config {
             package func write(to object: inout ObjectWriter) {
                 target.write(to: &object)
                 object.member("version", version)
+                object.member("tag", tag)
                 object.member("ifVersion", ifVersion)
                 object.member("reason", reason)
                 object.member("force", force)

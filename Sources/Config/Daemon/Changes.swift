@@ -33,8 +33,15 @@ extension Custody {
         case edit([ValueChange])
         /// To this content, whatever it held.
         case replace([UInt8])
-        /// To a version, or to the one before the newest.
-        case rollback(to: Int64?)
+        case rollback(to: Goal)
+    }
+
+    /// Which version is brought back.
+    enum Goal: Sendable {
+        /// The one before the newest.
+        case previous
+        case version(Int64)
+        case tag(String)
     }
 
     /// Who asks for a change, and on what terms.
@@ -233,8 +240,13 @@ extension Custody {
             do throws(EditRefusal) { try kept.format.check(content) } catch { throw Refusals.error(error) }
             if let before = draft.content, !terms.force { try Self.guardShrink(from: before, to: content, kept) }
             return (content, .set, nil)
-        case .rollback(let number):
-            let wanted = number ?? head.number - 1
+        case .rollback(let goal):
+            let wanted: Int64
+            switch goal {
+            case .previous: wanted = head.number - 1
+            case .version(let number): wanted = number
+            case .tag(let name): wanted = try tag(named: name, of: kept).version
+            }
             guard wanted > 0 else { throw ConfigErrors.nothingToRollBack(version: head.number) }
             // A version of this very write is not in the ledger yet.
             if let made = draft.made.first(where: { $0.version.number == wanted }) {

@@ -51,6 +51,7 @@ import Wire
         registerDiff()
         registerContent()
         confirming.register()
+        registerTags()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -225,8 +226,9 @@ import Wire
             [unowned self] params, caller, responder throws(RPCError) in
             var terms = Custody.Terms(
                 authorUID: caller.uid, reason: params.reason, force: params.force, dryRun: context.isDryRun)
+            let goal = params.tag.map(Custody.Goal.tag) ?? params.version.map(Custody.Goal.version) ?? .previous
             let part = Custody.Part(
-                kept: try file(params.target), work: .rollback(to: params.version), ifVersion: params.ifVersion)
+                kept: try file(params.target), work: .rollback(to: goal), ifVersion: params.ifVersion)
             terms.trial = Confirming.terms(params.confirmMs, [part])
             change(Custody.Request(terms: terms, parts: [part]), responder)
         }

@@ -18,7 +18,8 @@ extension Custody {
         let (version, content, hidden) = try held(kept, version: number, mayAct: mayAct)
         var bytes = 0
         var reply = Config.Entries(
-            service: kept.id.service, file: kept.id.path, version: message(version, hidden: hidden), entries: [],
+            service: kept.id.service, file: kept.id.path,
+            version: message(version, hidden: hidden, tags: try tags(kept)), entries: [],
             hidden: hidden)
         let first = cursor.map { Int(clamping: $0) } ?? 0
         try reading { () throws(EditRefusal) in
@@ -102,8 +103,10 @@ extension Custody {
             bytes += 512 + version.draft.reason.utf8.count + version.draft.keys.reduce(0) { $0 + $1.utf8.count + 4 }
             return bytes <= Self.pageBytes
         }
+        let tags = try tags(kept)
         return Config.History.Reply(
-            service: kept.id.service, file: kept.id.path, versions: page.map { message($0, hidden: hidden) },
+            service: kept.id.service, file: kept.id.path,
+            versions: page.map { message($0, hidden: hidden, tags: tags) },
             next: found.count > page.count ? page.last?.number : nil)
     }
 
@@ -130,13 +133,14 @@ extension Custody {
             backup: version.number > 1 ? String(version.number - 1) : nil)
     }
 
-    private func message(_ version: Version, hidden: Bool) -> ConfigVersion {
+    private func message(_ version: Version, hidden: Bool, tags: [ConfigTag]) -> ConfigVersion {
         let draft = version.draft
         return ConfigVersion(
             version: version.number, origin: draft.origin, restored: draft.restored, atMs: draft.at.milliseconds,
             authorUID: draft.authorUID.map(Int64.init), reason: draft.reason, sizeBytes: draft.sizeBytes,
             keys: draft.keys, fingerprint: fingerprint(of: draft.content.bytes),
-            checksum: hidden ? nil : draft.content.hexadecimal)
+            checksum: hidden ? nil : draft.content.hexadecimal,
+            tags: tags.filter { $0.version == version.number }.map(\.name))
     }
 
     /// 128 bits are plenty to tell two values of one host apart.
