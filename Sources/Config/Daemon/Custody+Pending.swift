@@ -198,7 +198,7 @@ extension Custody {
         let terms = Terms(
             authorUID: end.uid.map { UInt32(truncatingIfNeeded: $0) } ?? getuid(), reason: end.sentence, force: true,
             isTakeBack: true)
-        let parts = zip(trial.files, files).map { Part(kept: $1, work: .rollback(to: $0.previous)) }
+        let parts = zip(trial.files, files).map { Part(kept: $1, work: .rollback(to: .version($0.previous))) }
         let changed = change([Request(terms: terms, parts: parts)], announced: known)
         for (id, seen) in changed.seen {
             let before = settled.seen[id]

@@ -59,8 +59,8 @@ extension Custody {
         let growing = page.count { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
         if growing > Self.pageBytes / 16 { value = .bytes(page) }
         return Config.Content.Reply(
-            service: kept.id.service, file: kept.id.path, version: message(version, hidden: false), content: value,
-            next: end < content.count ? Int64(end) : nil)
+            service: kept.id.service, file: kept.id.path,
+            version: message(version, hidden: false, tags: try tags(kept)), content: value, next: end < content.count ? Int64(end) : nil)
     }
 
     /// A version, its content, and whether its values are hidden from the caller.
