@@ -186,7 +186,7 @@ import Wire
     @Test func whatSomebodyElseWroteBecomesAVersionAndAnEvent() async throws {
         try await Self.withConfigd { client, _, path, _ in
             _ = try await client.call(Common.Subscribe.self, .init())
-            try Self.write("PORT=9\n", path)
+            try Self.write(Self.before.replacing("3000", with: "9"), path)
             #expect(
                 await Self.refusal(client, Config.Set.self, Self.set("PORT", "10", ifVersion: 1)) == "versionConflict")
             _ = try await client.call(Config.Set.self, Self.set("PORT", "10", ifVersion: 2))

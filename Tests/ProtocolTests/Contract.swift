@@ -72,6 +72,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Cancel.self),
                 Contract(Config.Apply.self), Contract(Config.Tag.self), Contract(Config.Untag.self),
                 Contract(Config.Tags.self),
+                Contract(Config.Quarantine.self), Contract(Config.Quarantined.self), Contract(Config.Adopt.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
@@ -111,10 +112,9 @@ enum Socket: String, CaseIterable, Sendable {
     var events: [String: Message] {
         switch self {
         case .configd:
-            Dictionary(
-                uniqueKeysWithValues: [ConfigEvents.applied, ConfigEvents.rolledBack, ConfigEvents.adopted].map {
-                    ($0, Message(ConfigApplied.self))
-                } + ConfigEvents.ofTrials.map { ($0, Message(ConfigPending.self)) })
+            Dictionary(uniqueKeysWithValues: ConfigEvents.all.map { ($0, Message(ConfigApplied.self)) })
+                .merging(ConfigEvents.ofTrials.map { ($0, Message(ConfigPending.self)) }) { $1 }
+                .merging([ConfigEvents.quarantined: Message(ConfigQuarantined.self)]) { $1 }
         case .metricsd:
             [
                 MetricsEvents.collectorFailed: Message(CollectorFailed.self),

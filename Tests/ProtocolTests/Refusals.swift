@@ -19,7 +19,7 @@ extension Socket {
     /// The concern's own, one of each.
     var refusals: [RPCError] {
         switch self {
-        case .configd: Self.configRefusals
+        case .configd: Self.configRefusals + Self.outsideRefusals
         case .metricsd:
             [
                 MetricsErrors.invalidSelector("up{", position: 3, problem: "expected a label"),
@@ -52,6 +52,18 @@ extension Socket {
             ]
         }
     }
+
+    /// Somebody else writes the file.
+    private static let outsideRefusals: [RPCError] = [
+        ConfigErrors.beingWritten("/etc/gateway/.env"),
+        ConfigErrors.outsideChange(
+            "/etc/gateway/.env", why: "was put back 3 times within a minute, and somebody writes it again",
+            remedy: """
+                Find out who writes it: `mainstay config quarantine gateway` shows what, and `mainstay config adopt \
+                gateway` takes it over
+                """),
+        ConfigErrors.unknownQuarantine(99), ConfigErrors.quarantineDamaged(7),
+    ]
 
     private static let configRefusals: [RPCError] = [
         ConfigErrors.unknownFile(service: "gateway", file: "/etc/x", known: ["/etc/gateway/.env"]),

@@ -323,6 +323,10 @@ private func uncommented(_ text: String) -> String {
         ("config: {files: [{path: /x, activation: start}]}", "config.files[0].activation: expected one of nothing"),
         ("config: {files: [{path: /x, readers: [zsh]}]}", "config.files[0].readers: expected a list of 1 to 7"),
         (
+            "config: {files: [{path: /x, onOutsideChange: ignore}]}",
+            "config.files[0].onOutsideChange: expected one of adopt, restore"
+        ),
+        (
             "hooks: {drain: {signal: KILL}}",
             "hooks.drain.signal: expected one of HUP, INT, TERM, USR1, USR2, WINCH, found KILL"
         ),

@@ -10,6 +10,7 @@ struct ConfigCommand: AsyncParsableCommand {
         subcommands: [
             Get.self, Set.self, History.self, Show.self, Diff.self, Rollback.self, Put.self, Content.self,
             Apply.self, Tag.self, Tags.self,
+            Quarantine.self, Adopt.self,
         ])
 
     /// Which file a command is about.

@@ -1,7 +1,7 @@
 package import Wire
 
 /// The names of the events that configd's `subscribe` streams. Those of versions carry a `ConfigApplied`, those of changes
-/// on trial a `ConfigPending`.
+/// on trial a `ConfigPending`, `quarantined` a `ConfigQuarantined`.
 package enum ConfigEvents {
     /// A new version is in force and durable.
     package static let applied = "applied"
@@ -9,6 +9,10 @@ package enum ConfigEvents {
     package static let rolledBack = "rolledBack"
     /// A change by someone else was found and taken over as a version.
     package static let adopted = "adopted"
+    /// What somebody else wrote was set aside; carries a `ConfigQuarantined`. `restored` follows once the file is put back.
+    package static let quarantined = "quarantined"
+    /// The last good version is in force again, in place of what somebody else wrote or took away.
+    package static let restored = "restored"
 
     /// A change is in force on trial, and says what its service needs to take it up.
     package static let pending = "pending"
@@ -22,7 +26,7 @@ package enum ConfigEvents {
     /// Those of changes on trial.
     package static let ofTrials = [pending, activated, confirmed, takenBack]
     /// The names of all events, as `subscribe` takes them.
-    package static let all = [applied, rolledBack, adopted] + ofTrials
+    package static let all = [applied, rolledBack, adopted, quarantined, restored] + ofTrials
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.
@@ -32,7 +36,7 @@ package struct ConfigApplied: WireObject {
     package var version: Int64
     package var previous: Int64?
     package var origin: ConfigOrigin
-    /// The version that was brought back (`rolledBack`).
+    /// The version that was brought back (`rolledBack`, `restored`).
     package var restored: Int64?
     package var keys: [String]
     package var authorUID: Int64?

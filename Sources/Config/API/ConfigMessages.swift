@@ -32,6 +32,8 @@ package enum ConfigOrigin: String, WireValue, CaseIterable {
     case rollback
     /// A change by someone else, taken over as it was found.
     case adopted
+    /// The last good version, put back in place of what someone else wrote or took away.
+    case restored
 }
 
 /// One version of a file, without its content.
@@ -39,11 +41,11 @@ package struct ConfigVersion: WireObject {
     /// Counts from 1 without a gap, for each file.
     package var version: Int64
     package var origin: ConfigOrigin
-    /// The version whose content this one has again (a rollback's).
+    /// The version whose content this one has again (`rollback`, `restored`).
     package var restored: Int64?
     /// When it was applied, in milliseconds since 1970.
     package var atMs: Int64
-    /// The user that asked for it; nil where nobody asked (`baseline`, `adopted`).
+    /// The user that asked for it; nil where nobody asked.
     package var authorUID: Int64?
     package var reason: String
     package var sizeBytes: Int64

@@ -176,6 +176,10 @@ package struct StepFailure: Error, Hashable, Sendable {
         /// The store of versions failed.
         case versions(String, remedy: String)
         case disk(String)
+        /// Somebody else is writing the file, or has just done so; look again after this long.
+        case beingWritten(again: Duration)
+        /// Somebody else has written what is not to stay, and it cannot be put right now. In words that follow the path.
+        case outsideChange(String, remedy: String)
     }
 
     package var cause: Cause

@@ -34,6 +34,8 @@ extension Custody {
         /// To this content, whatever it held.
         case replace([UInt8])
         case rollback(to: Goal)
+        /// What was set aside.
+        case adopt(quarantine: Int64)
     }
 
     /// Which version is brought back.
@@ -257,6 +259,7 @@ extension Custody {
             let held = try answering(kept) { () throws(StepFailure) in try self.content(of: version) }
             guard let content = held else { throw ConfigErrors.versionDamaged(wanted) }
             return (content, .rollback, wanted)
+        case .adopt(let id): return (try held(id, kept).content, .adopted, nil)
         }
     }
 

@@ -15,6 +15,12 @@ enum ConfigJournal {
     private static let configTroubled = MessageID("c9529a09acd7409c971d28d5d0596589")
     private static let configMended = MessageID("741daf9bd6834efcbc9096c569dbfd4c")
 
+    private static let configQuarantined = MessageID("5dd7c63db8ca4fea81fa4a0f4198cf4a")
+    private static let configQuarantineDropped = MessageID("be04a617ec9d446bb7e0e498df77158c")
+    private static let configRestored = MessageID("395e213a35cc483eb1282b9ff84efa6a")
+    private static let configUnwatched = MessageID("ffc76e9d3678491f95a14883fe6e2abd")
+    private static let configWatched = MessageID("4749244a1b9846068bf7138629950d3e")
+
     static func entry(for version: Version, of id: Keeper.FileID) -> LogEntry {
         let draft = version.draft
         let author = draft.authorUID.map { " by uid \($0)" } ?? ""
@@ -33,9 +39,17 @@ enum ConfigJournal {
             LogEntry(
                 .notice, "\(head), again what version \(draft.restored ?? 0) was\(reason)", id: configRolledBack,
                 fields: fields)
+        case .adopted where draft.authorUID != nil:
+            LogEntry(
+                .notice, "\(head), with \(keys) changed, as it was set aside\(reason)", id: configApplied,
+                fields: fields)
         case .adopted:
             LogEntry(
                 .warning, "\(head): somebody else changed \(keys)", id: configAdopted, fields: fields)
+        case .restored:
+            LogEntry(
+                .warning, "\(head), again what version \(draft.restored ?? 0) was\(reason)", id: configRestored,
+                fields: fields)
         }
     }
 
@@ -74,6 +88,47 @@ enum ConfigJournal {
     /// `problem` is in words.
     static func troubled(_ id: Keeper.FileID, _ problem: String) -> LogEntry {
         LogEntry(.error, "\(id.service): \(problem)", id: configTroubled, fields: fields(of: id))
+    }
+
+    // MARK: Changes by somebody else
+
+    static func quarantined(_ entry: ConfigQuarantined) -> LogEntry {
+        LogEntry(
+            .warning,
+            """
+            \(entry.service): what somebody else wrote to \(entry.file) was set aside as \(entry.quarantine): \
+            \(oneLine(entry.message))
+            """, id: configQuarantined, fields: fields(of: entry))
+    }
+
+    static func quarantineDropped(_ entry: ConfigQuarantined, _ dropped: [Int64]) -> LogEntry {
+        let most = VersionStore.QuarantineBounds.self
+        let numbers = dropped.map(String.init).joined(separator: ", ")
+        return LogEntry(
+            .notice,
+            """
+            \(entry.service): of what was set aside of \(entry.file), \(numbers) was dropped: \
+            \(most.contents) contents and \(most.bytes >> 20) MiB are kept
+            """, id: configQuarantineDropped, fields: fields(of: entry))
+    }
+
+    static func unwatched(_ id: Keeper.FileID, _ why: Keeper.Blindness) -> LogEntry {
+        LogEntry(
+            .warning,
+            "\(id.service): \(id.path) is looked at each second, and others perhaps: \(why.words)", id: configUnwatched,
+            fields: fields(of: id))
+    }
+
+    static func watched(_ id: Keeper.FileID, _ why: Keeper.Blindness) -> LogEntry {
+        LogEntry(
+            .notice, "\(id.service): changes of \(id.path) are noticed again, and of all others", id: configWatched,
+            fields: fields(of: id))
+    }
+
+    private static func fields(of entry: ConfigQuarantined) -> [String: String] {
+        var fields = fields(of: Keeper.FileID(service: entry.service, path: entry.file))
+        fields["MAINSTAY_QUARANTINE"] = String(entry.quarantine)
+        return fields
     }
 
     private static func fields(of id: Keeper.FileID) -> [String: String] {
@@ -131,5 +186,18 @@ extension ConfigJournal {
     ) -> LogEntry {
         let own = ["MAINSTAY_SERVICE": trial.service, "MAINSTAY_CHANGE": String(trial.id)]
         return LogEntry(priority, text, id: id, fields: fields.merging(own) { $1 })
+    }
+}
+
+extension Keeper.Blindness {
+    /// What is the matter and what to do about it.
+    fileprivate var words: String {
+        switch self {
+        case .unreachable: "it cannot be opened"
+        case .noWatchLeft: "its user has no watch left. Raise fs.inotify.max_user_watches (sysctl)"
+        case .noDescriptorLeft: "no descriptor is left. Raise fs.inotify.max_user_instances (sysctl), or LimitNOFILE="
+        case .sharedFileSystem(let name): "its file system, \(name), does not tell what other hosts write"
+        case .failed(let why): "its folder cannot be watched: \(why)"
+        }
     }
 }

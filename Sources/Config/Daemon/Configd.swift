@@ -15,8 +15,9 @@ import Wire
     package nonisolated static func run() -> Never { StartUp.run(Configd.self) }
 
     let context: DaemonContext
-    private let store: Worker<Custody>
-    private lazy var changes = ChangeQueue(
+    let store: Worker<Custody>
+    let watching = Watching()
+    private(set) lazy var changes = ChangeQueue(
         store: store, keeper: { [unowned self] in keeper },
         ended: { [unowned self] requests, changed in self.changed(requests, changed) })
     private lazy var confirming = Confirming(
@@ -33,7 +34,7 @@ import Wire
     private var files: [KeptFile]
     /// The names of all services, with files or without.
     private var services: Set<String>
-    private var keeper = Keeper()
+    var keeper = Keeper()
     var staging = Staging()
     private var refusals: Int64 = 0
     private var applied: Int64 = 0
@@ -45,13 +46,15 @@ import Wire
         services = Set(settings.services.map(\.name))
         // A dry run keeps its versions in memory: it changes nothing that outlives it.
         let folder = context.isDryRun ? nil : context.places.state
-        store = context.worker(name: "store") { try Custody(folder: folder) }
+        let outside = watching.outside
+        store = context.worker(name: "store") { try Custody(folder: folder, outside: outside()) }
         registerReading()
         registerChanging()
         registerDiff()
         registerContent()
         confirming.register()
         registerTags()
+        registerWatching()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -72,7 +75,9 @@ import Wire
     package func reload(_ settings: AllSettings) {
         files = KeptFile.all(settings)
         services = Set(settings.services.map(\.name))
-        perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
+        let ids = files.map(\.id)
+        store.submit { $0.outside.keep(only: Set(ids)) }
+        perform(keeper.configured(ids, now: HostClock.now().instant))
         confirming.reload()
     }
 
@@ -87,12 +92,19 @@ import Wire
 
     package func stop(stopped: @escaping @Loop () -> Void) {
         // What was begun is ended first.
-        store.submit(deadline: .seconds(4), { $0.release() }) { _ in stopped() }
+        let folders = watching.folders
+        store.submit(
+            deadline: .seconds(4),
+            {
+                folders.stop()
+                $0.release()
+            },
+            then: { _ in stopped() })
     }
 
     // MARK: Orders
 
-    private func perform(_ actions: [Keeper.Action]) {
+    func perform(_ actions: [Keeper.Action]) {
         for action in actions {
             switch action {
             case .look(let id): look(id)
@@ -100,12 +112,16 @@ import Wire
             case .reportTrouble(let id, let condition):
                 context.log.write(ConfigJournal.troubled(id, problem(condition, id) ?? "in trouble"))
             case .reportMended(let id): context.log.write(ConfigJournal.mended(id))
+            case .reportBlind(let id, let why): context.log.write(ConfigJournal.unwatched(id, why))
+            case .reportSighted(let id, let why): context.log.write(ConfigJournal.watched(id, why))
+            case .startTimer(let id, let time): startTimer(id, at: time)
             }
         }
     }
 
     private func look(_ id: Keeper.FileID) {
         guard let file = files.first(where: { $0.id == id }) else { return }
+        countLook()
         let announced = keeper.announced(of: id)
         store.submit(deadline: Self.jobDeadline, { $0.seen(file, announced: announced) }) { [weak self] result in
             self?.looked(id, result)
@@ -127,12 +143,14 @@ import Wire
     private func announce(_ version: Version, of id: Keeper.FileID) {
         let draft = version.draft
         applied += 1
+        count(draft.origin)
         context.log.write(ConfigJournal.entry(for: version, of: id))
         let event =
             switch draft.origin {
             case .baseline, .set: ConfigEvents.applied
             case .rollback: ConfigEvents.rolledBack
             case .adopted: ConfigEvents.adopted
+            case .restored: ConfigEvents.restored
             }
         context.publish(
             event,

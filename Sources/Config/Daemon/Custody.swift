@@ -13,9 +13,15 @@ final class Custody {
     var trials: [String: Trial]?
     /// The host's boot that this is.
     let boot = Boot.identity()
+    /// What is known of changes by somebody else.
+    let outside: OutsideWatch
+    /// Nothing is written but the ledger in memory.
+    let isDryRun: Bool
 
-    /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory.
-    init(folder: String?) throws(StepFailure) {
+    /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory, for a dry run.
+    init(folder: String?, outside: OutsideWatch = OutsideWatch()) throws(StepFailure) {
+        self.outside = outside
+        isDryRun = folder == nil
         guard let folder else {
             versions = try VersionStore(folder: nil)
             return
@@ -57,7 +63,7 @@ final class Custody {
             return try versions.intent(of: path)
         }
         let settled = try intent.map { intent throws(StepFailure) in try settle(intent) }
-        let file = try GuardedFile(path: path)
+        let file = try open(kept)
         let content = try file.read()
         let head = try ledger("read") { () throws(StoreError) in try versions.head(of: path) }
         var sight = Sight(file: file, content: content, head: head)
@@ -66,8 +72,11 @@ final class Custody {
             sight.made = settled ? intent.files.first { $0.path == path }?.versions ?? [] : []
         }
         if let origin = Recovery.adoption(head: head, content: content.map { Digest(of: $0) }) {
-            try adopt(origin, on: &sight, kept)
+            try meet(origin, on: &sight, kept)
+        } else if content == nil {
+            try meetMissing(on: &sight, kept)
         }
+        outside.isWhole(kept.id)
         return sight
     }
 
@@ -97,7 +106,7 @@ final class Custody {
         return tookPlace
     }
 
-    private func adopt(_ origin: ConfigOrigin, on sight: inout Sight, _ kept: KeptFile) throws(StepFailure) {
+    func adopt(_ origin: ConfigOrigin, on sight: inout Sight, _ kept: KeptFile) throws(StepFailure) {
         guard let content = sight.content, let found = sight.file.identity else { return }
         let head = sight.head
         let before = try ledger("read") { () throws(StoreError) in

@@ -11,8 +11,8 @@ final class GuardedFile {
     /// RENAME_NOREPLACE of <linux/fs.h>.
     private static let noReplace: UInt32 = 1
 
-    private let name: String
-    private let folder: CInt
+    let name: String
+    let folder: CInt
     /// The file as it was read; -1 where there is none.
     private let descriptor: CInt
     private let status: stat?
@@ -58,6 +58,19 @@ final class GuardedFile {
     /// Owner and mode; nil where there is no file.
     var identity: FileIdentity? {
         status.map { FileIdentity(uid: $0.st_uid, gid: $0.st_gid, mode: $0.st_mode & 0o7777) }
+    }
+
+    /// What tells this state of the file from others; nil where there is no file.
+    var mark: FileMark? {
+        status.map { status in
+            FileMark(
+                device: UInt64(status.st_dev), inode: UInt64(status.st_ino), sizeBytes: Int64(status.st_size),
+                modifiedNs: Self.nanoseconds(status.st_mtim), changedNs: Self.nanoseconds(status.st_ctim))
+        }
+    }
+
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000).partialValue &+ Int64(time.tv_nsec)
     }
 
     /// The whole content; nil where there is no file.

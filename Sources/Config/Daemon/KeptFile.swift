@@ -10,6 +10,8 @@ struct KeptFile: Sendable {
     var readers: [String]
     /// A change that loses more than so many per cent of keys or bytes is refused.
     var maximumShrinkPercent: Double
+    /// What becomes of changes past configd.
+    var onOutsideChange: OutsideChange.Policy
     /// Versions kept beside the newest.
     var versionsKept: Int64
     /// What a change on trial needs so that the service takes it up.
@@ -29,6 +31,7 @@ struct KeptFile: Sendable {
                     id: Keeper.FileID(service: service.name, path: file.path),
                     format: format(of: file, readers, Secrets(named: service.config.secrets)), readers: readers,
                     maximumShrinkPercent: service.config.maximumShrink,
+                    onOutsideChange: file.onOutsideChange == .restore ? .restore : .adopt,
                     versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)),
                     activation: ConfigActivation(file.activation ?? service.config.activation),
                     activationLimit: activationLimit(service.recovery))

@@ -50,6 +50,8 @@ enum Refusals {
         case .readBackDiffers:
             ConfigErrors.diskFailed(path, step: failure.step, why: "the disk gave back other bytes than were written")
         case .versions(let why, let remedy): ConfigErrors.versionsUnavailable(why, remedy: remedy)
+        case .beingWritten: ConfigErrors.beingWritten(path)
+        case .outsideChange(let why, let remedy): ConfigErrors.outsideChange(path, why: why, remedy: remedy)
         case .disk(let why): ConfigErrors.diskFailed(path, step: failure.step, why: why)
         }
     }

@@ -74,6 +74,7 @@ final class VersionStore {
         CREATE TABLE trial (
             id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL UNIQUE, document TEXT NOT NULL);
         """,
+        quarantineTables,
     ]
 
     static let columns =

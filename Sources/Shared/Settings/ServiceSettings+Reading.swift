@@ -227,6 +227,7 @@ extension ServiceConfigSettings {
                 item.refuse("readers", "expected with format env only, which has lines; this file's is \(file.format)")
             }
             item.read("activation", Shape<ActivationSettings>.word.optional, into: &file.activation)
+            item.read("onOutsideChange", .word, into: &file.onOutsideChange)
             if !file.path.isEmpty { files.append(file) }
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)

@@ -259,12 +259,21 @@ package struct ConfigFileSettings: Hashable, Sendable {
         case sh
     }
 
+    /// What becomes of changes that are not made through configd. One that corrupts the file never stays.
+    package enum OutsideChange: String, Hashable, Sendable, CaseIterable {
+        /// They become versions.
+        case adopt
+        /// They are kept in the quarantine, and the last version is put back.
+        case restore
+    }
+
     package var path: String
     package var format = Format.env
     /// Without meaning where the format is not `env`.
     package var readers: [Reader] = [.systemd]
     /// As the service's `activation`, for this file alone.
     package var activation: ActivationSettings?
+    package var onOutsideChange = OutsideChange.adopt
 
     package init(path: String) {
         self.path = path

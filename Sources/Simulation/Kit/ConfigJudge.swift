@@ -30,12 +30,45 @@ struct ConfigJudge {
     private var mustHold: [Version] = []
     /// The newest version announced in this life.
     private var announced: Int64 = 0
+    /// What others wrote since the file was last its newest version.
+    private var others: Set<ConfigCore.Digest> = []
+    /// Contents that nobody meant: they may stand in the file, and never be a version.
+    private var unmeant: Set<ConfigCore.Digest> = []
+    /// Those of them that stayed until configd met them, and so must have been set aside.
+    private var torn: Set<ConfigCore.Digest> = []
+    /// Those of them that an editor is about to replace: nobody may take them for torn.
+    private var passing: Set<ConfigCore.Digest> = []
     private var judged: ConfigCore.Digest?
     private var chained = 0
 
     mutating func began(from old: ConfigCore.Digest, to new: ConfigCore.Digest) { allowed = [old, new] }
 
-    mutating func edited(_ content: ConfigCore.Digest) { allowed.insert(content) }
+    /// Somebody wrote what is meant.
+    mutating func edited(_ content: ConfigCore.Digest) {
+        others.insert(content)
+        passing = []
+    }
+
+    mutating func tore(_ content: ConfigCore.Digest) {
+        others.insert(content)
+        unmeant.insert(content)
+        torn.insert(content)
+    }
+
+    /// An editor begins to write, or has come half-way.
+    mutating func passes(_ content: ConfigCore.Digest) {
+        others.insert(content)
+        unmeant.insert(content)
+        passing.insert(content)
+    }
+
+    /// What it had half written stays so.
+    mutating func editorDied() { passing = [] }
+
+    /// configd sets a content aside.
+    func setAside(_ content: ConfigCore.Digest) -> String? {
+        passing.contains(content) ? "config: a file that is being written was taken for a torn one" : nil
+    }
 
     mutating func acknowledged(_ version: Version) {
         mustHold.append(version)
@@ -55,7 +88,8 @@ struct ConfigJudge {
 
     /// After any step, and whatever was cut off.
     func looked(at folder: SimulatedFolder) -> String? {
-        allowed.contains(folder.file.digest) ? nil : "config: the file is neither what it was nor what was written"
+        allowed.contains(folder.file.digest) || others.contains(folder.file.digest)
+            ? nil : "config: the file is neither what it was nor what was written"
     }
 
     /// After a look that found all well, or has put it right.
@@ -68,6 +102,9 @@ struct ConfigJudge {
         if !folder.isDurable { return "config: a version is recorded that a power cut would take" }
         if let last = mustHold.last, !Self.holds(folder, last) { return "config: an acknowledged version is gone" }
         if let problem = linear(folder) { return problem }
+        if unmeant.contains(head.draft.content) { return "config: a torn content has become a version" }
+        allowed = [folder.file.digest]
+        others = []
         guard judged != folder.file.digest else { return nil }
         judged = folder.file.digest
         return kept(folder.file.bytes, editor)
@@ -101,6 +138,10 @@ struct ConfigJudge {
     /// At the end of a run: every version that a client was told of is still there, as it was told.
     mutating func fullHistory(_ folder: SimulatedFolder) -> String? {
         chained = 0
+        let kept = Set(folder.quarantine.map(\.digest))
+        if torn.contains(where: { !kept.contains($0) && $0 != folder.file.digest }) {
+            return "a torn content was not kept"
+        }
         for version in mustHold where !Self.holds(folder, version) {
             return "version \(version.number) was acknowledged and is gone"
         }

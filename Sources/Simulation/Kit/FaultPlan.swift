@@ -46,6 +46,10 @@ package enum Fault: Hashable, Sendable {
         case stale
         /// Past configd, with an editor.
         case byHand
+        /// With one that truncates the file and writes it in three parts.
+        case slowly
+        /// With one that dies: part of the file is left, nothing, or zeros.
+        case torn
     }
 
     /// What is wrong with a collector of metricsd's.
@@ -104,6 +108,7 @@ struct FaultPlan {
                 4_000,
                 { .collectorAils($0.one(of: SimulatedMetrics.collectors), $0.ailment(), lasts: $0.seconds(1, 600)) }
             ),
+            (4_000, { .change($0.one(of: [.slowly, .torn])) }),
         ]
         for kind in kinds {
             var at = start

@@ -8,8 +8,8 @@ import Time
 final class SimulatedConfig {
     /// How often the daemon ticks; a look at the file is due each minute.
     private static let tickInterval: Duration = .seconds(30)
-    private static let id = Keeper.FileID(service: "gateway", path: "/srv/gateway/.env")
-    private static let identity = FileIdentity(uid: 1000, gid: 1000, mode: 0o600)
+    static let id = Keeper.FileID(service: "gateway", path: "/srv/gateway/.env")
+    static let identity = FileIdentity(uid: 1000, gid: 1000, mode: 0o600)
     private static let keys = ["API_TOKEN", "DATABASE_URL", "GREETING", "MAX_CLIENTS", "PORT"]
     private static let values = [
         "4711", "postgres://gateway@127.0.0.1:5432/gateway?sslmode=disable", "it's", "a b  c", "p@ss#word", "$HOME",
@@ -23,24 +23,30 @@ final class SimulatedConfig {
     }
 
     /// One write under way.
-    private final class Write {
+    final class Write {
         var commit: Commit
         let old: SimulatedFolder.Content
         let new: SimulatedFolder.Content
+        /// What follows, where that is not an answer to a client.
+        let ended: ((Commit.Outcome) -> Void)?
 
-        init(_ commit: Commit, old: SimulatedFolder.Content, new: SimulatedFolder.Content) {
+        init(
+            _ commit: Commit, old: SimulatedFolder.Content, new: SimulatedFolder.Content,
+            ended: ((Commit.Outcome) -> Void)? = nil
+        ) {
             self.commit = commit
             self.old = old
             self.new = new
+            self.ended = ended
         }
     }
 
-    private let timeline: Timeline
-    private let host: SimulatedHost
-    private var random: SeededRandom
-    private let editor = EnvEditor(readers: ["node-dotenv", "systemd"].compactMap(Dialect.named))
-    private(set) var folder = SimulatedFolder(holding: Array(EnvSample.text.utf8))
-    private var keeper: Keeper?
+    let timeline: Timeline
+    let host: SimulatedHost
+    var random: SeededRandom
+    let editor = EnvEditor(readers: ["node-dotenv", "systemd"].compactMap(Dialect.named))
+    var folder = SimulatedFolder(holding: Array(EnvSample.text.utf8))
+    var keeper: Keeper?
     private var life = 0
     private var isStopped = false
     private var waiting: [() -> Void] = []
@@ -48,7 +54,9 @@ final class SimulatedConfig {
     private var isBusy = false
     /// In which step of the next commit it dies, and whether what is not durable outlives it.
     private var doom: (step: Fault.CommitStep, isPowerCut: Bool)?
-    private var judge = ConfigJudge()
+    var judge = ConfigJudge()
+    /// What others do to the file, and what configd knows of it.
+    var outside = Outside()
 
     /// What subscribers, the journal and clients are told.
     var onNews: (String) -> Void = { _ in }
@@ -79,7 +87,12 @@ final class SimulatedConfig {
 
     /// It ends now; systemd starts it again.
     private func dies(isPowerCut: Bool) {
-        if isPowerCut { folder.losesPower() }
+        if isPowerCut {
+            folder.losesPower()
+            outside.editorDied()
+            judge.editorDied()
+        }
+        outside.died()
         judge.died()
         keeper = nil
         isStopped = false
@@ -117,7 +130,7 @@ final class SimulatedConfig {
     }
 
     /// Runs `body` later in this life; while stopped, it waits.
-    private func after(_ delay: Duration, _ body: @escaping () -> Void) {
+    func after(_ delay: Duration, _ body: @escaping () -> Void) {
         let life = life
         timeline.after(delay) { [self] in
             guard life == self.life else { return }
@@ -125,7 +138,7 @@ final class SimulatedConfig {
         }
     }
 
-    private func perform(_ actions: [Keeper.Action]) {
+    func perform(_ actions: [Keeper.Action]) {
         for action in actions {
             switch action {
             case .look: enqueue(.look)
@@ -137,6 +150,11 @@ final class SimulatedConfig {
             case .reportTrouble(_, .troubled(let failure)): onNews("in trouble: \(failure.step): \(failure.cause)")
             case .reportTrouble: onNews("in trouble")
             case .reportMended: onNews("mended")
+            case .reportBlind, .reportSighted: break
+            case .startTimer(let id, let time):
+                after(time - timeline.now) { [self] in
+                    perform(keeper?.timerFired(id, now: timeline.now) ?? [])
+                }
             }
         }
     }
@@ -151,11 +169,9 @@ final class SimulatedConfig {
         switch kind {
         case .set: ask(.change(expected: head, key: key, value: value))
         case .stale: ask(.change(expected: head - 1, key: key, value: value))
-        case .byHand:
-            guard let edited = try? editor.apply([.set(key: key, value: value)], to: folder.file.bytes) else { return }
-            let content = SimulatedFolder.Content(edited)
-            judge.edited(content.digest)
-            folder.edit(content)
+        case .byHand: edits(key, value)
+        case .slowly: editsSlowly(key, value)
+        case .torn: tears()
         }
     }
 
@@ -198,14 +214,15 @@ final class SimulatedConfig {
         return Array(folder.versions[Int(announced)...])
     }
 
-    private func recover(
+    func recover(
         _ steps: ArraySlice<Recovery.Step>, made: [Version],
         _ done: @escaping (Keeper.Condition, [Version]) -> Void
     ) {
         guard let step = steps.first else {
             if let origin = Recovery.adoption(head: folder.versions.last, content: folder.file.digest) {
-                return adopt(origin, made: made, done)
+                return meet(origin, made: made, done)
             }
+            outside.isWhole()
             guard let head = folder.versions.last else { return done(.missing(nil), made) }
             if let problem = judge.recovered(folder, editor) { onBroken(problem) }
             return done(.whole(head), made)
@@ -228,7 +245,7 @@ final class SimulatedConfig {
         }
     }
 
-    private func adopt(
+    func adopt(
         _ origin: ConfigOrigin, made: [Version], _ done: @escaping (Keeper.Condition, [Version]) -> Void
     ) {
         after(.milliseconds(2)) { [self] in
@@ -239,7 +256,7 @@ final class SimulatedConfig {
         }
     }
 
-    private func version(_ content: SimulatedFolder.Content, _ origin: ConfigOrigin) -> Version {
+    func version(_ content: SimulatedFolder.Content, _ origin: ConfigOrigin) -> Version {
         let draft = Version.Draft(
             origin: origin, content: content.digest, sizeBytes: Int64(content.bytes.count), keys: [],
             at: timeline.moment.wall, authorUID: 1000, reason: "", identity: Self.identity)
@@ -264,21 +281,20 @@ final class SimulatedConfig {
             let bytes = try editor.apply([.set(key: key, value: value)], to: old.bytes)
             guard bytes != old.bytes else { return refused("nothing to change") }
             let new = SimulatedFolder.Content(bytes)
-            let intent = Intent(
-                id: 1,
-                files: [
-                    FileIntent(
-                        path: Self.id.path, versions: [version(new, .set)], temporary: ".env.mainstay-1",
-                        before: old.digest)
-                ])
-            let write = Write(Commit(intent), old: old, new: new)
+            let write = Write(Commit(intent(version(new, .set), from: old)), old: old, new: new)
             judge.began(from: old.digest, to: new.digest)
             perform(write.commit.begin(), of: write)
         } catch { refused("\(key) cannot be written so") }
     }
 
-    private func perform(_ action: Commit.Action, of write: Write) {
-        if case .end(let outcome) = action { return end(outcome) }
+    func intent(_ version: Version, from old: SimulatedFolder.Content) -> Intent {
+        let file = FileIntent(
+            path: Self.id.path, versions: [version], temporary: ".env.mainstay-1", before: old.digest)
+        return Intent(id: 1, files: [file])
+    }
+
+    func perform(_ action: Commit.Action, of write: Write) {
+        if case .end(let outcome) = action { return write.ended?(outcome) ?? end(outcome) }
         let step = Fault.CommitStep(action)
         after(.milliseconds(step == .writeTemporary ? 5 : 2)) { [self] in
             if let doom, doom.step == step {
@@ -301,7 +317,7 @@ final class SimulatedConfig {
         switch action {
         case .recordIntent(let intent):
             // A transaction whose commit failed may have reached the disk all the same.
-            if !host.diskIsFull || random.next() & 3 == 0 { folder.record(intent) }
+            if !host.diskIsFull || random.next() & 3 == 0 { folder.record(intent, holding: write.new) }
             return host.diskIsFull ? StepFailure(.noSpace, step: "record") : nil
         case .writeTemporary:
             guard host.diskIsFull || isCut else {

@@ -21,6 +21,10 @@ struct SimulatedFolder {
     /// The concluded versions, the oldest first.
     private(set) var versions: [Version] = []
     private(set) var intent: Intent?
+    /// What the versions and the intent hold.
+    private(set) var contents: [ConfigCore.Digest: Content] = [:]
+    /// Contents that were set aside.
+    private(set) var quarantine: [Content] = []
     /// What the name leads to after a power cut, where that is not `file`.
     private var durableFile: Content?
 
@@ -30,7 +34,10 @@ struct SimulatedFolder {
 
     // MARK: The steps
 
-    mutating func record(_ intent: Intent) { self.intent = intent }
+    mutating func record(_ intent: Intent, holding content: Content) {
+        self.intent = intent
+        contents[content.digest] = content
+    }
 
     mutating func writeTemporary(_ content: Content, isDurable: Bool) {
         temporary = content
@@ -56,9 +63,14 @@ struct SimulatedFolder {
 
     mutating func removeTemporary() { temporary = nil }
 
-    mutating func adopt(_ version: Version) { versions.append(version) }
+    mutating func adopt(_ version: Version) {
+        versions.append(version)
+        contents[file.digest] = file
+    }
 
-    /// Somebody's editor, which writes well.
+    mutating func setAside(_ content: Content) { quarantine.append(content) }
+
+    /// Somebody's editor.
     mutating func edit(_ content: Content) {
         file = content
         durableFile = nil

@@ -26,6 +26,7 @@
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -69,6 +70,12 @@ static inline int mainstay_openat2(int dirfd, const char *path, uint64_t flags, 
 /// renameat2(2).
 static inline int mainstay_renameat2(int olddir, const char *old, int newdir, const char *new_, unsigned int flags) {
     return (int)syscall(SYS_renameat2, olddir, old, newdir, new_, flags);
+}
+
+/// The magic number of the file system that a descriptor's file lies on (statfs(2), linux/magic.h), or -1 with errno.
+static inline int64_t mainstay_file_system(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 ? (int64_t)status.f_type : -1;
 }
 
 /// An open-file-description lock (fcntl F_OFD_SETLK): 0, or -1 with EAGAIN when another holds it.
