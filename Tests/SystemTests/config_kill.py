@@ -3,14 +3,11 @@
 import os
 import pathlib
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 
 import rpc
+from config_bench import OLD, Bench, new
 
 TITLE = "configd under KILL at every system call of a write"
 RUNS = 1
@@ -18,89 +15,6 @@ RUNS = 1
 NO_PART = ("futex", "restart_syscall")
 # What of a write can fail; closing, locks of SQLite's and memory are left out.
 FALLIBLE = ("openat2", "openat", "fallocate", "write", "pwrite64", "fchown", "fchmod", "fsync", "fdatasync", "renameat")
-
-CONFIGD = os.environ.get("MAINSTAY_CONFIGD", "/usr/lib/mainstay/configd")
-
-KEY = "-----BEGIN PRIVATE KEY-----\n" + "".join(f"{'MIIEvgIBADANBgkqhkiG9w0B' * 2}{n:02}=\n" for n in range(25))
-OLD = (
-    "\ufeff# the gateway's settings\r\nPORT=3000\r\n\r\n"
-    f"PRIVATE_KEY=\"{KEY}-----END PRIVATE KEY-----\"\r\n"
-    "URL = 'postgres://db/gateway'   # not the test one\r\nexport MODE=production\r\nPORT=3001\r\nno assignment here\r\n"
-).encode()
-READERS = ["node-dotenv", "compose"]
-
-
-def new(value):
-    """What a `set` of PORT must make of the file: the second PORT's value, and nothing else."""
-    return OLD.replace(b"PORT=3001", b"PORT=" + value.encode())
-
-
-class Bench:
-    """A configd of its own in the foreground, on a file in a folder of its own."""
-
-    def __init__(self):
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-config-kill-"))
-        for folder in ("settings/services", "sockets", "state", "service"):
-            (self.root / folder).mkdir(parents=True)
-        self.file = self.root / "service/.env"
-        (self.root / "settings/services/gateway.yaml").write_text(
-            f"unit: gateway.service\nconfig:\n  files:\n    - path: {self.file}\n      readers: {READERS}\n".replace("'", "")
-        )
-        self.file.write_bytes(OLD)
-        os.chmod(self.file, 0o640)
-        os.chown(self.file, 65534, 12)
-        self.daemon = None
-
-    def start(self, *wrapper):
-        folders = {name: str(self.root / name) for name in ("settings", "sockets", "state")}
-        flags = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
-        log = open(self.root / "log", "ab")
-        self.daemon = subprocess.Popen([*wrapper, CONFIGD, "--foreground", *flags], stderr=log, stdout=log)
-        # Ready when the first look at the file is over.
-        self.until(lambda: self.call("status")["own"]["files"][0]["condition"] != "unknown")
-
-    def stop(self, how=signal.SIGTERM):
-        if self.daemon is not None:
-            self.daemon.send_signal(how)
-            self.daemon.wait(10)
-            self.daemon = None
-
-    def close(self):
-        self.stop(signal.SIGKILL)
-        shutil.rmtree(self.root)
-
-    def call(self, method, **params):
-        with rpc.Connection("configd", 5, str(self.root / "sockets")) as connection:
-            return connection.call(method, **params)
-
-    def set(self, value):
-        return self.call("set", service="gateway", values={"PORT": value}, reason="test")
-
-    @staticmethod
-    def until(condition, seconds=10.0):
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if condition():
-                    return
-            except (rpc.Silent, rpc.Refused):
-                pass
-            if time.monotonic() > end:
-                raise TimeoutError("configd did not become ready")
-            time.sleep(0.005)
-
-    def store_thread(self):
-        for task in os.listdir(f"/proc/{self.daemon.pid}/task"):
-            if pathlib.Path(f"/proc/{self.daemon.pid}/task/{task}/comm").read_text().strip() == "store":
-                return int(task)
-        raise RuntimeError("configd has no thread named store")
-
-    def identity(self):
-        status = os.stat(self.file)
-        return status.st_uid, status.st_gid, oct(status.st_mode)
-
-    def strays(self):
-        return [name for name in os.listdir(self.file.parent) if name != ".env"]
 
 
 class Trap:

@@ -25,9 +25,9 @@ class Silent(Exception):
 class Connection:
     """One connection to a daemon. Any failure to answer is `Silent`, whatever its cause."""
 
-    def __init__(self, daemon, timeout=5.0, folder=None):
+    def __init__(self, daemon, timeout=5.0, folder=None, first_id=1):
         self.daemon = daemon
-        self.ids = itertools.count(1)
+        self.ids = itertools.count(first_id)
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         try:

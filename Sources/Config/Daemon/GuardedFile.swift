@@ -185,9 +185,11 @@ final class GuardedFile {
         guard fsync(folder) == 0 else { throw Self.failure("make durable the folder of") }
     }
 
-    /// Removes a temporary that may not be there.
+    /// Removes, durably, a temporary that may not be there: who forgets its name next must not meet it again after a power cut.
     func removeTemporary(_ temporary: String) throws(StepFailure) {
         guard unlinkat(folder, temporary, 0) == 0 || errno == ENOENT else { throw Self.failure("clear up beside") }
+        // Also where it was gone: who took it away may have crashed before the folder was durable.
+        try syncFolder()
     }
 
     // MARK: Small steps

@@ -1,0 +1,126 @@
+"""A configd of its own, in the foreground on files in a folder of its own: what the proofs about configd start, stop and kill."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import rpc
+
+CONFIGD = os.environ.get("MAINSTAY_CONFIGD", "/usr/lib/mainstay/configd")
+
+KEY = "-----BEGIN PRIVATE KEY-----\n" + "".join(f"{'MIIEvgIBADANBgkqhkiG9w0B' * 2}{n:02}=\n" for n in range(25))
+OLD = (
+    "\ufeff# the gateway's settings\r\nPORT=3000\r\n\r\n"
+    f"PRIVATE_KEY=\"{KEY}-----END PRIVATE KEY-----\"\r\n"
+    "URL = 'postgres://db/gateway'   # not the test one\r\nexport MODE=production\r\nPORT=3001\r\nno assignment here\r\n"
+).encode()
+READERS = ["node-dotenv", "compose"]
+# nobody, and a group that is not its own: what a file must still have after a write.
+OWNER = (65534, 12)
+MODE = 0o640
+
+
+def new(value, old=OLD):
+    """What a `set` of PORT must make of a file: the last PORT's value, and nothing else."""
+    return old.replace(b"PORT=3001", b"PORT=" + value.encode())
+
+
+class Bench:
+    """The files' first content is `OLD`. `root` is a folder to use, where it is not to be a new one."""
+
+    def __init__(self, root=None, configd=CONFIGD, names=(".env",), mainstay="", old=OLD):
+        self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="mainstay-config-"))
+        self.configd = configd
+        for folder in ("settings/services", "sockets", "state", "service"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        self.files = [self.root / "service" / name for name in names]
+        self.file = self.files[0]
+        declared = "".join(f"    - path: {file}\n      readers: [{', '.join(READERS)}]\n" for file in self.files)
+        (self.root / "settings/services/gateway.yaml").write_text(
+            f"unit: gateway.service\nconfig:\n  files:\n{declared}")
+        if mainstay:
+            (self.root / "settings/mainstay.yaml").write_text(mainstay)
+        for file in self.files:
+            file.write_bytes(old)
+            os.chmod(file, MODE)
+            os.chown(file, *OWNER)
+        self.daemon = None
+        self.calls = 0
+
+    def start(self, *wrapper, limit_s=10.0):
+        """Returns when the first look at every file is over. A wrapper must end in the daemon under its own number."""
+        folders = {name: str(self.root / name) for name in ("settings", "sockets", "state")}
+        flags = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
+        with open(self.root / "log", "ab") as log:
+            self.daemon = subprocess.Popen([*wrapper, self.configd, "--foreground", *flags], stderr=log, stdout=log)
+        self.until(lambda: all(one["condition"] != "unknown" for one in self.conditions()), limit_s)
+
+    def conditions(self):
+        return self.call("status")["own"]["files"]
+
+    def stop(self, how=signal.SIGTERM):
+        if self.daemon is not None:
+            self.daemon.send_signal(how)
+            self.daemon.wait(10)
+            self.daemon = None
+
+    def close(self):
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.root)
+
+    def call(self, method, timeout=5, **params):
+        """Each call has an id that no other call of this bench has."""
+        self.calls += 1
+        with rpc.Connection("configd", timeout, str(self.root / "sockets"), first_id=self.calls) as connection:
+            return connection.call(method, **params)
+
+    def target(self, file=None):
+        return {"service": "gateway", **({"file": str(file or self.file)} if len(self.files) > 1 else {})}
+
+    def set(self, value, file=None):
+        return self.call("set", values={"PORT": value}, reason="test", **self.target(file))
+
+    def history(self, file=None):
+        """Every version of a file, the newest first."""
+        found, cursor = [], None
+        while True:
+            page = self.call("history", **self.target(file), limit=1000, **({"cursor": cursor} if cursor else {}))
+            found += page["versions"]
+            if (cursor := page.get("next")) is None:
+                return found
+
+    @staticmethod
+    def until(condition, seconds=10.0):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except (rpc.Silent, rpc.Refused):
+                pass
+            if time.monotonic() > end:
+                raise TimeoutError("configd did not become ready")
+            time.sleep(0.005)
+
+    def store_thread(self):
+        for task in os.listdir(f"/proc/{self.daemon.pid}/task"):
+            if pathlib.Path(f"/proc/{self.daemon.pid}/task/{task}/comm").read_text().strip() == "store":
+                return int(task)
+        raise RuntimeError("configd has no thread named store")
+
+    def identity(self, file=None):
+        status = os.stat(file or self.file)
+        return status.st_uid, status.st_gid, oct(status.st_mode)
+
+    def strays(self):
+        names = {file.name for file in self.files}
+        return sorted(name for name in os.listdir(self.file.parent) if name not in names)
+
+
+def checksum(content):
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,106 @@
+"""What must be true of a configd's files and of its ledger after a crash or a power cut, whenever that came."""
+
+import dataclasses
+import re
+import signal
+import sqlite3
+
+import rpc
+from config_bench import MODE, OWNER, checksum
+
+
+@dataclasses.dataclass
+class Story:
+    """What a sequence of changes makes of the files: of each generation the content of every file, by its path, and what a
+    change says it is. The first generation is version `first` of every file; `least` and `most` are then the generations that
+    may be found: what was acknowledged, and what was asked for."""
+
+    generations: list
+    origins: list = dataclasses.field(default_factory=list)
+    first: int = 1
+
+    def numbers(self, file, generation):
+        """The number of a file's newest version, and what each version held, as far as the story tells."""
+        number, held = self.first, {self.first: self.generations[0][str(file)]}
+        for before, after in zip(self.generations[:generation], self.generations[1:]):
+            if after[str(file)] != before[str(file)]:
+                number += 1
+                held[number] = after[str(file)]
+        return number, held
+
+
+def check(bench, story, least, most, keepsFile=True):
+    """What is wrong with what a crash left in the bench's folder, before and after configd is started on it. With `keepsFile` the
+    start may not change a file: of one file alone, what a crash leaves is old or new already."""
+    problems, allowed = [], range(least, most + 1)
+    before = {str(file): file.read_bytes() if file.exists() else None for file in bench.files}
+    for file, content in before.items():
+        if not any(story.generations[one][file] == content for one in allowed):
+            problems.append(f"{file}: neither old nor new: {None if content is None else len(content)} bytes")
+    try:
+        bench.start()
+    except TimeoutError as error:
+        return [*problems, f"configd does not start: {error}"]
+    try:
+        problems += check_started(bench, story, allowed, before if keepsFile else None)
+    except (rpc.Refused, rpc.Silent) as error:
+        problems.append(f"configd says {str(error)[:300]}")
+    finally:
+        bench.stop(signal.SIGKILL)
+    return problems + ledger_damage(bench)
+
+
+def check_started(bench, story, allowed, before):
+    now = {str(file): file.read_bytes() for file in bench.files}
+    problems = [f"{file}: the start changed it" for file in now if before and before[file] != now[file]]
+    generation = next((one for one in reversed(allowed) if story.generations[one] == now), None)
+    if generation is None:
+        return [*problems, "the files are of no one generation"]
+    for one in bench.conditions():
+        if one["condition"] != "whole":
+            problems.append(f"{one['file']} is {one['condition']}: {one.get('problem')}")
+    for file in bench.files:
+        problems += check_ledger(bench, story, generation, file, now[str(file)])
+        expected = (*OWNER, oct(0o100000 | MODE))
+        if bench.identity(file) != expected:
+            problems.append(f"{file}: owner and mode are {bench.identity(file)}, were {expected}")
+    if bench.strays():
+        problems.append(f"left over: {bench.strays()}")
+    for file in bench.files:
+        bench.set("5999", file)
+        if file.read_bytes() != changed(now[str(file)], "5999"):
+            problems.append(f"{file}: the next change does not do what it says")
+    return problems
+
+
+def changed(content, value):
+    """What a `set` of PORT must make of a file that came of `OLD`: the last one's value, and nothing else."""
+    return re.sub(rb"(?s)(.*\nPORT=)\d+", rb"\g<1>" + value.encode(), content, count=1)
+
+
+def check_ledger(bench, story, generation, file, content):
+    problems = []
+    newest, held = story.numbers(file, generation)
+    history = bench.history(file)
+    numbers = [one["version"] for one in history]
+    if numbers != list(range(newest, 0, -1)):
+        problems.append(f"{file}: the history is {numbers}, expected {newest} to 1")
+    for one in history:
+        expected = held.get(one["version"])
+        if expected is not None and one["checksum"] != checksum(expected):
+            problems.append(f"{file}: version {one['version']} is not what was written")
+        if one["version"] > story.first and story.origins and one["origin"] not in story.origins:
+            problems.append(f"{file}: version {one['version']} came by {one['origin']}")
+    for version in {*numbers[:3], *numbers[-1:]}:
+        bench.call("show", version=version, **bench.target(file))  # refused where its content is damaged or gone
+    head = bench.call("get", **bench.target(file))["version"]
+    if history and (head["version"] != numbers[0] or head["checksum"] != checksum(content)):
+        problems.append(f"{file}: the head is version {head['version']}, and not what the file holds")
+    return problems
+
+
+def ledger_damage(bench):
+    """What SQLite itself finds wrong with the ledger's database."""
+    with sqlite3.connect(bench.root / "state/versions.db") as ledger:
+        found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else [f"versions.db: {'; '.join(found)[:300]}"]

@@ -1,0 +1,323 @@
+"""Power cuts: the system calls of changes, replayed to every prefix with what was not synced kept, lost and torn."""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import disk_model
+import syscalls
+from config_bench import OLD, Bench, new
+from config_check import Story, check
+
+TITLE = "configd after a power cut at every system call"
+RUNS = 1
+MACHINE = False
+PROGRAMS = ("configd",)
+
+# So many ways of a torn cut at each prefix; of each kind that a journal would leave, and that no order explains.
+TORN = 24
+# Each how many-th prefix is cut; every one in a whole run.
+STRIDE = 1
+# So many changes follow each other where the ledger's log is to be written back into the database.
+CHANGES = 150
+BRIEF = {"TORN": 1, "STRIDE": 9, "CHANGES": 130}
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+WRITERS = {
+    "naive": "truncates the file and writes it, without a sync",
+    "rename": "writes beside and renames, without a sync",
+    "folder": "writes beside, syncs that, renames, and does not sync the folder",
+    "whole": "writes beside, syncs, renames, syncs the folder",
+}
+# Larger than a page, so that a tear shows.
+FILE = OLD + b"".join(b"# line %05d of a comment that nobody reads\r\n" % number for number in range(200))
+
+
+def has_method(name):
+    return any(one["name"] == name for one in
+               json.loads((PROJECT / "Protocols/configd.openrpc.json").read_text())["methods"])
+
+
+def cases():
+    return ["first start", "set", "rollback", "checkpoint", "start after a cut", "canary"]
+
+
+OUTSIDE = set(cases())
+
+
+def outside(case, host, runs):
+    configd = str(pathlib.Path(host.build) / "configd")
+    run = {
+        "first start": first_start, "set": change, "rollback": rollback, "checkpoint": checkpoint,
+        "start after a cut": start_after_cut, "canary": canary,
+    }[case]
+    for _ in range(runs):
+        began = time.monotonic()
+        yield {**run(configd), "seconds": round(time.monotonic() - began)}
+
+
+# ---- The sequences
+
+
+def bench_for(configd, **options):
+    """In memory: the model says what is durable, so that the disk need not."""
+    root = tempfile.mkdtemp(prefix="mainstay-powercuts-", dir="/dev/shm")
+    return Bench(root, configd, old=FILE, **options)
+
+
+class Recording:
+    """`with Recording(bench) as recording:` runs configd on the bench under strace; `call` notes what was acknowledged."""
+
+    def __init__(self, bench):
+        self.bench, self.log = bench, bench.root / "strace"
+        self.disk = disk_model.Disk(bench.root, ("state", "service"))
+        self.began, self.generations = None, {}
+
+    def __enter__(self):
+        self.bench.start(*syscalls.strace(self.log))
+        return self
+
+    def act(self):
+        """What is cut comes from now on."""
+        self.bench.call("status")
+        self.began = self.bench.calls
+
+    def acknowledged(self, generation):
+        self.generations[self.bench.calls] = generation
+
+    def __exit__(self, *_):
+        self.bench.stop(signal.SIGKILL)
+        self.calls = syscalls.read(self.log)
+
+    def prefixes(self):
+        """Each call that counts with the number of acknowledged generations before it, and whether it is of the act; before
+        the first of them nothing was done."""
+        acknowledged, acts = 0, self.began is None
+        yield None, acknowledged, acts
+        for call in self.calls:
+            changed = self.disk.do(call)
+            if call.isToSocket:
+                for number in list(self.generations):
+                    if b'"id":%d,' % number in call.data:
+                        acknowledged = self.generations.pop(number)
+                        changed = True
+                acts = acts or b'"id":%d,' % (self.began or 0) in call.data
+            if changed:
+                yield call, acknowledged, acts
+
+
+def first_start(configd):
+    """The ledger is made, and the file becomes version 1."""
+    bench = bench_for(configd)
+    with Recording(bench) as recording:
+        pass
+    return cut_everywhere(recording, Story([{str(bench.file): FILE}]), "first start")
+
+
+def change(configd):
+    bench = bench_for(configd)
+    with Recording(bench) as recording:
+        recording.act()
+        bench.set("4000")
+        recording.acknowledged(1)
+    return cut_everywhere(recording, story(bench, FILE, new("4000", FILE), origins=["set"]), "set")
+
+
+def rollback(configd):
+    bench = bench_for(configd)
+    with Recording(bench) as recording:
+        bench.set("4000")
+        recording.act()
+        bench.call("rollback", service="gateway", version=1)
+        recording.acknowledged(1)
+    told = story(bench, new("4000", FILE), FILE, origins=["rollback"])
+    told.first = 2
+    return cut_everywhere(recording, told, "rollback")
+
+
+def checkpoint(configd):
+    """So many changes that SQLite writes its log back: cut around that, since each change before is the same again."""
+    bench = bench_for(configd)
+    values = [str(4000 + number) for number in range(CHANGES)]
+    with Recording(bench) as recording:
+        recording.act()
+        for generation, value in enumerate(values, start=1):
+            bench.set(value)
+            recording.acknowledged(generation)
+    told = story(bench, FILE, *(new(value, FILE) for value in values), origins=["set"])
+    return cut_everywhere(recording, told, "checkpoint", Writeback(bench.root / "state/versions.db"))
+
+
+class Writeback:
+    """Tells the calls around a write-back of the ledger's log: each sync of the database, some of the many writes, and the
+    first calls after it, which begin the log anew."""
+
+    # Each how many-th page's write counts, and so many calls after the last.
+    EACH, AFTER = 12, 25
+
+    def __init__(self, database):
+        self.database, self.writes, self.after = str(database).encode(), 0, 0
+
+    def __call__(self, call):
+        if call is None or not call.arguments:
+            return False
+        if path_of(call) != self.database:
+            self.after -= 1
+            return self.after >= 0
+        self.after, self.writes = self.AFTER, self.writes + 1
+        return call.name != "pwrite64" or self.writes % self.EACH == 0
+
+
+def start_after_cut(configd):
+    """Every different state that a crash within a `set` leaves, and the start on it cut again: of each kind one."""
+    bench = bench_for(configd)
+    with Recording(bench) as recording:
+        recording.act()
+        bench.set("4000")
+        recording.acknowledged(1)
+    told, results, seen = story(bench, FILE, new("4000", FILE), origins=["set"]), [], set()
+    for call, acknowledged, acts in recording.prefixes():
+        if not acts or call is None or call.name not in ("fdatasync", "renameat", "renameat2", "fsync", "write"):
+            continue
+        place = f"{call.name} {sum(one.split()[0] == call.name for one in seen)}"
+        seen.add(place)
+        materialise(bench, recording.disk.after(disk_model.Kept()))
+        now = bench.file.read_bytes()
+        again = Recording(bench)
+        with again:
+            pass
+        generation = 1 if now == told.generations[1][str(bench.file)] else 0
+        only = Story(told.generations[:generation + 1], ["set"])
+        results.append(cut_everywhere(again, only, f"start after {place}", least=generation, close=False))
+    bench.close()
+    return added(results)
+
+
+def story(bench, *contents, origins=()):
+    return Story([{str(bench.file): content} for content in contents], list(origins))
+
+
+def added(results):
+    total = {}
+    for one in results:
+        for key, value in one.items():
+            total[key] = total.get(key, type(value)()) + value
+    return total
+
+
+# ---- Cutting
+
+
+def cut_everywhere(recording, story, seed, is_wanted=lambda call: True, least=0, close=True):
+    """Cuts the power after each call in each way, starts configd on what is left, and checks."""
+    bench, seen = recording.bench, set()
+    counts = {"prefixes": 0, "cuts": 0, "states": 0, "old": 0, "new": 0, "wrong": []}
+    for number, (call, acknowledged, acts) in enumerate(recording.prefixes()):
+        if not (acts and is_wanted(call)) or number % STRIDE:
+            continue
+        counts["prefixes"] += 1
+        floor = max(acknowledged, least)
+        most = min(floor + 1, len(story.generations) - 1)
+        for cut in [disk_model.Kept(), disk_model.Lost(), *(disk_model.Torn(seed, number, one) for one in range(TORN))]:
+            counts["cuts"] += 1
+            tree = recording.disk.after(cut)
+            key = digest_of(tree, floor, most)
+            if key in seen:
+                continue
+            seen.add(key)
+            counts["states"] += 1
+            materialise(bench, tree)
+            if floor < most:
+                is_new = bench.file.exists() and bench.file.read_bytes() == story.generations[most][str(bench.file)]
+                counts["new" if is_new else "old"] += 1
+            place = f"{seed}, after call {number} ({call.name if call else 'none'}), {cut.name}"
+            counts["wrong"] += [f"{place}: {problem}" for problem in check(bench, story, floor, most)]
+        if len(counts["wrong"]) > 20:
+            break
+    if close:
+        bench.close()
+    return counts
+
+
+def digest_of(tree, *expected):
+    digest = hashlib.sha256(repr(expected).encode())
+    for path, (kind, data, rights) in sorted(tree.items()):
+        digest.update(repr((path, kind, len(data), sorted(rights.items()))).encode())
+        digest.update(data)
+    return digest.digest()
+
+
+def materialise(bench, tree):
+    """Makes the bench's folders what a cut left."""
+    for name in ("state", "service"):
+        shutil.rmtree(bench.root / name, ignore_errors=True)
+    for path, (kind, data, rights) in tree.items():
+        path = bench.root / path
+        if kind == "folder":
+            path.mkdir()
+        else:
+            path.write_bytes(data)
+        os.chown(path, rights["uid"], rights["gid"])
+        os.chmod(path, rights["mode"])
+        for name, value in rights["attributes"].items():
+            os.setxattr(path, name, value)
+
+
+def path_of(call):
+    """The path that strace showed beside a descriptor."""
+    word = call.arguments[0]
+    return bytes.fromhex(word[word.index("<") + 1:word.rindex(">")].replace("\\x", "")) if "<\\x" in word else b""
+
+
+# ---- The canary: writers that are known to be wrong, under the same replayer
+
+
+def canary(_):
+    """Four small writers: the replayer must find fault with three of them, and none with the last."""
+    found, wrong = {}, []
+    for writer in WRITERS:
+        root = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-powercuts-", dir="/dev/shm"))
+        (root / "service").mkdir()
+        file, log = root / "service/.env", root / "strace"
+        file.write_bytes(FILE)
+        disk = disk_model.Disk(root, ("service",))
+        words = [*syscalls.strace(log), sys.executable, "-B", str(PROJECT / "Tests/SystemTests/naive_writer.py"), writer,
+                 str(file)]
+        subprocess.run(words, check=True, input=new("4000", FILE))
+        faults = 0
+        for number, call in enumerate(syscalls.read(log)):
+            if not disk.do(call) and not is_farewell(call):
+                continue
+            floor = 1 if is_farewell(call) else 0
+            for cut in [disk_model.Kept(), disk_model.Lost(), *(disk_model.Torn(writer, number, one) for one in range(8))]:
+                kind, content, _ = disk.after(cut).get("service/.env", ("none", None, None))
+                faults += content not in ((FILE, new("4000", FILE))[floor:])
+        found[writer] = faults
+        if (faults == 0) != (writer == "whole"):
+            wrong.append(f"the replayer finds {faults} faults with a writer that {WRITERS[writer]}")
+        shutil.rmtree(root)
+    return {"faults": found, "wrong": wrong}
+
+
+def is_farewell(call):
+    """The writer's word that it is done."""
+    return call.name == "write" and call.descriptor() == 1
+
+
+def report(results):
+    failures, table = [], []
+    for case, figures in results.items():
+        for one in figures:
+            failures += [f"{case}: {problem}" for problem in one["wrong"][:20]]
+            table.append({"case": case, **one, "wrong": one["wrong"][:20]})
+            if "prefixes" in one and case not in ("first start", "start after a cut") and not (one["old"] and one["new"]):
+                failures.append(f"{case}: not both outcomes were seen")
+    states = sum(one.get("states", 0) for one in table)
+    return {"states": states, "table": table}, failures
