@@ -33,13 +33,14 @@ def new(value, old=OLD):
 class Bench:
     """The files' first content is `OLD`. `root` is a folder to use, where it is not to be a new one."""
 
-    def __init__(self, root=None, configd=CONFIGD, names=(".env",), mainstay="", old=OLD):
+    def __init__(self, root=None, configd=CONFIGD, names=("service/.env",), mainstay="", old=OLD):
         self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="mainstay-config-"))
         self.configd = configd
-        for folder in ("settings/services", "sockets", "state", "service"):
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
-        self.files = [self.root / "service" / name for name in names]
+        self.files = [self.root / name for name in names]
         self.file = self.files[0]
+        self.folders = sorted({file.parent for file in self.files})
+        for folder in ("settings/services", "sockets", "state", *self.folders):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
         declared = "".join(f"    - path: {file}\n      readers: [{', '.join(READERS)}]\n" for file in self.files)
         (self.root / "settings/services/gateway.yaml").write_text(
             f"unit: gateway.service\nconfig:\n  files:\n{declared}")
@@ -51,6 +52,8 @@ class Bench:
             os.chown(file, *OWNER)
         self.daemon = None
         self.calls = 0
+        # How long a call may take, in seconds.
+        self.timeout = 5
 
     def start(self, *wrapper, limit_s=10.0):
         """Returns when the first look at every file is over. A wrapper must end in the daemon under its own number."""
@@ -73,10 +76,10 @@ class Bench:
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.root)
 
-    def call(self, method, timeout=5, **params):
+    def call(self, method, **params):
         """Each call has an id that no other call of this bench has."""
         self.calls += 1
-        with rpc.Connection("configd", timeout, str(self.root / "sockets"), first_id=self.calls) as connection:
+        with rpc.Connection("configd", self.timeout, str(self.root / "sockets"), first_id=self.calls) as connection:
             return connection.call(method, **params)
 
     def target(self, file=None):
@@ -84,6 +87,11 @@ class Bench:
 
     def set(self, value, file=None):
         return self.call("set", values={"PORT": value}, reason="test", **self.target(file))
+
+    def apply(self, value):
+        """A `set` of PORT in every file, as one transaction."""
+        changes = [{"file": str(file), "values": {"PORT": value}} for file in self.files]
+        return self.call("apply", service="gateway", changes=changes, reason="test")
 
     def history(self, file=None):
         """Every version of a file, the newest first."""
@@ -118,8 +126,8 @@ class Bench:
         return status.st_uid, status.st_gid, oct(status.st_mode)
 
     def strays(self):
-        names = {file.name for file in self.files}
-        return sorted(name for name in os.listdir(self.file.parent) if name not in names)
+        """What lies beside the files."""
+        return sorted(path.name for folder in self.folders for path in folder.iterdir() if path not in self.files)
 
 
 def checksum(content):

@@ -1,5 +1,6 @@
 """What must be true of a configd's files and of its ledger after a crash or a power cut, whenever that came."""
 
+import contextlib
 import dataclasses
 import re
 import signal
@@ -29,20 +30,23 @@ class Story:
         return number, held
 
 
-def check(bench, story, least, most, keepsFile=True):
-    """What is wrong with what a crash left in the bench's folder, before and after configd is started on it. With `keepsFile` the
-    start may not change a file: of one file alone, what a crash leaves is old or new already."""
+def check(bench, story, least, most, told=None):
+    """What is wrong with what a crash left in the bench's folder, before and after configd is started on it. Of one file the start
+    changes nothing: what a crash leaves is old or new already. Of several each one is, as the story `told` has it (where it is not
+    `story`), and the start makes them all one or the other."""
     problems, allowed = [], range(least, most + 1)
+    generations = told.generations if told else [story.generations[one] for one in allowed]
     before = {str(file): file.read_bytes() if file.exists() else None for file in bench.files}
     for file, content in before.items():
-        if not any(story.generations[one][file] == content for one in allowed):
+        if not any(one[file] == content for one in generations):
             problems.append(f"{file}: neither old nor new: {None if content is None else len(content)} bytes")
     try:
         bench.start()
     except TimeoutError as error:
+        bench.stop(signal.SIGKILL)
         return [*problems, f"configd does not start: {error}"]
     try:
-        problems += check_started(bench, story, allowed, before if keepsFile else None)
+        problems += check_started(bench, story, allowed, before if len(bench.files) == 1 else None)
     except (rpc.Refused, rpc.Silent) as error:
         problems.append(f"configd says {str(error)[:300]}")
     finally:
@@ -101,6 +105,6 @@ def check_ledger(bench, story, generation, file, content):
 
 def ledger_damage(bench):
     """What SQLite itself finds wrong with the ledger's database."""
-    with sqlite3.connect(bench.root / "state/versions.db") as ledger:
+    with contextlib.closing(sqlite3.connect(bench.root / "state/versions.db")) as ledger:
         found = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
     return [] if found == ["ok"] else [f"versions.db: {'; '.join(found)[:300]}"]

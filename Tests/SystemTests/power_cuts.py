@@ -25,9 +25,11 @@ PROGRAMS = ("configd",)
 TORN = 24
 # Each how many-th prefix is cut; every one in a whole run.
 STRIDE = 1
-# So many changes follow each other where the ledger's log is to be written back into the database.
-CHANGES = 150
-BRIEF = {"TORN": 1, "STRIDE": 9, "CHANGES": 130}
+# So many changes of a large file follow each other until the ledger's log is written back into the database.
+CHANGES = 40
+# Each how many-th of a change's syncs and renames is where a crash leaves what a start is then cut on.
+START_STRIDE = 1
+BRIEF = {"TORN": 1, "STRIDE": 6, "START_STRIDE": 4}
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 WRITERS = {
@@ -36,8 +38,10 @@ WRITERS = {
     "folder": "writes beside, syncs that, renames, and does not sync the folder",
     "whole": "writes beside, syncs, renames, syncs the folder",
 }
+FILES = ("service/.env", "service/worker.env", "other/.env")
 # Larger than a page, so that a tear shows.
-FILE = OLD + b"".join(b"# line %05d of a comment that nobody reads\r\n" % number for number in range(200))
+COMMENT = b"# a comment that nobody reads, as there are many\r\n"
+FILE = OLD + COMMENT * 200
 
 
 def has_method(name):
@@ -46,7 +50,10 @@ def has_method(name):
 
 
 def cases():
-    return ["first start", "set", "rollback", "checkpoint", "start after a cut", "canary"]
+    there = ["first start", "set", "rollback", "checkpoint", "start after a cut in set"]
+    if has_method("apply"):
+        there += ["transaction", "start after a cut in transaction"]
+    return [*there, "canary"]
 
 
 OUTSIDE = set(cases())
@@ -56,7 +63,8 @@ def outside(case, host, runs):
     configd = str(pathlib.Path(host.build) / "configd")
     run = {
         "first start": first_start, "set": change, "rollback": rollback, "checkpoint": checkpoint,
-        "start after a cut": start_after_cut, "canary": canary,
+        "start after a cut in set": start_after_set, "transaction": transaction,
+        "start after a cut in transaction": start_after_transaction, "canary": canary,
     }[case]
     for _ in range(runs):
         began = time.monotonic()
@@ -66,10 +74,10 @@ def outside(case, host, runs):
 # ---- The sequences
 
 
-def bench_for(configd, **options):
+def bench_for(configd, old=FILE, **options):
     """In memory: the model says what is durable, so that the disk need not."""
     root = tempfile.mkdtemp(prefix="mainstay-powercuts-", dir="/dev/shm")
-    return Bench(root, configd, old=FILE, **options)
+    return Bench(root, configd, old=old, **options)
 
 
 class Recording:
@@ -77,7 +85,7 @@ class Recording:
 
     def __init__(self, bench):
         self.bench, self.log = bench, bench.root / "strace"
-        self.disk = disk_model.Disk(bench.root, ("state", "service"))
+        self.disk = disk_model.Disk(bench.root, folders_of(bench))
         self.began, self.generations = None, {}
 
     def __enter__(self):
@@ -144,14 +152,15 @@ def rollback(configd):
 
 def checkpoint(configd):
     """So many changes that SQLite writes its log back: cut around that, since each change before is the same again."""
-    bench = bench_for(configd)
+    large = FILE + COMMENT * 4_000
+    bench = bench_for(configd, large)
     values = [str(4000 + number) for number in range(CHANGES)]
     with Recording(bench) as recording:
         recording.act()
         for generation, value in enumerate(values, start=1):
             bench.set(value)
             recording.acknowledged(generation)
-    told = story(bench, FILE, *(new(value, FILE) for value in values), origins=["set"])
+    told = story(bench, large, *(new(value, large) for value in values), origins=["set"])
     return cut_everywhere(recording, told, "checkpoint", Writeback(bench.root / "state/versions.db"))
 
 
@@ -175,33 +184,60 @@ class Writeback:
         return call.name != "pwrite64" or self.writes % self.EACH == 0
 
 
-def start_after_cut(configd):
-    """Every different state that a crash within a `set` leaves, and the start on it cut again: of each kind one."""
+def transaction(configd):
+    bench, recording, told = recorded_transaction(configd)
+    return cut_everywhere(recording, told, "transaction")
+
+
+def recorded_transaction(configd):
+    """Three files in two folders."""
+    bench = bench_for(configd, names=FILES)
+    with Recording(bench) as recording:
+        recording.act()
+        bench.apply("4000")
+        recording.acknowledged(1)
+    return bench, recording, story(bench, FILE, new("4000", FILE), origins=["set"])
+
+
+def start_after_set(configd):
     bench = bench_for(configd)
     with Recording(bench) as recording:
         recording.act()
         bench.set("4000")
         recording.acknowledged(1)
-    told, results, seen = story(bench, FILE, new("4000", FILE), origins=["set"]), [], set()
+    return start_after_cut(bench, recording, story(bench, FILE, new("4000", FILE), origins=["set"]))
+
+
+def start_after_transaction(configd):
+    return start_after_cut(*recorded_transaction(configd))
+
+
+def start_after_cut(bench, recording, told):
+    """The states that a crash before each sync and rename leaves, and the start on each of them cut again."""
+    results, number = [], 0
     for call, acknowledged, acts in recording.prefixes():
-        if not acts or call is None or call.name not in ("fdatasync", "renameat", "renameat2", "fsync", "write"):
+        if not acts or call is None or call.name not in ("fdatasync", "fsync", "renameat", "renameat2"):
             continue
-        place = f"{call.name} {sum(one.split()[0] == call.name for one in seen)}"
-        seen.add(place)
+        number += 1
+        if number % START_STRIDE:
+            continue
         materialise(bench, recording.disk.after(disk_model.Kept()))
-        now = bench.file.read_bytes()
         again = Recording(bench)
         with again:
             pass
-        generation = 1 if now == told.generations[1][str(bench.file)] else 0
-        only = Story(told.generations[:generation + 1], ["set"])
-        results.append(cut_everywhere(again, only, f"start after {place}", least=generation, close=False))
+        # A start may end what was begun, or undo it; which, is seen when it was left alone.
+        found = [file.read_bytes() for file in bench.files]
+        generation = next(place for place, one in enumerate(told.generations) if list(one.values()) == found)
+        only = Story(told.generations[:generation + 1], told.origins)
+        seed = f"start after {call.name}, the {number}th"
+        results.append(cut_everywhere(again, only, seed, least=generation, told=told, close=False))
     bench.close()
     return added(results)
 
 
 def story(bench, *contents, origins=()):
-    return Story([{str(bench.file): content} for content in contents], list(origins))
+    """All files have the same content."""
+    return Story([{str(file): content for file in bench.files} for content in contents], list(origins))
 
 
 def added(results):
@@ -215,12 +251,21 @@ def added(results):
 # ---- Cutting
 
 
-def cut_everywhere(recording, story, seed, is_wanted=lambda call: True, least=0, close=True):
-    """Cuts the power after each call in each way, starts configd on what is left, and checks."""
+def folders_of(bench):
+    return ("state", *(folder.name for folder in bench.folders))
+
+
+def cut_everywhere(recording, story, seed, is_wanted=lambda call: True, least=0, told=None, close=True):
+    """Cuts the power after each call in each way, starts configd on what is left, and checks. What a cut leaves of several
+    files may be of two generations of the story `told`; what a start then makes of it may not."""
     bench, seen = recording.bench, set()
     counts = {"prefixes": 0, "cuts": 0, "states": 0, "old": 0, "new": 0, "wrong": []}
+    wanted = 0
     for number, (call, acknowledged, acts) in enumerate(recording.prefixes()):
-        if not (acts and is_wanted(call)) or number % STRIDE:
+        if not (acts and is_wanted(call)):
+            continue
+        wanted += 1
+        if wanted % STRIDE and not (call and call.isToSocket):
             continue
         counts["prefixes"] += 1
         floor = max(acknowledged, least)
@@ -234,11 +279,11 @@ def cut_everywhere(recording, story, seed, is_wanted=lambda call: True, least=0,
             seen.add(key)
             counts["states"] += 1
             materialise(bench, tree)
-            if floor < most:
+            if len(story.generations) > 1:
                 is_new = bench.file.exists() and bench.file.read_bytes() == story.generations[most][str(bench.file)]
                 counts["new" if is_new else "old"] += 1
             place = f"{seed}, after call {number} ({call.name if call else 'none'}), {cut.name}"
-            counts["wrong"] += [f"{place}: {problem}" for problem in check(bench, story, floor, most)]
+            counts["wrong"] += [f"{place}: {problem}" for problem in check(bench, story, floor, most, told)]
         if len(counts["wrong"]) > 20:
             break
     if close:
@@ -256,7 +301,7 @@ def digest_of(tree, *expected):
 
 def materialise(bench, tree):
     """Makes the bench's folders what a cut left."""
-    for name in ("state", "service"):
+    for name in folders_of(bench):
         shutil.rmtree(bench.root / name, ignore_errors=True)
     for path, (kind, data, rights) in tree.items():
         path = bench.root / path
@@ -317,7 +362,7 @@ def report(results):
         for one in figures:
             failures += [f"{case}: {problem}" for problem in one["wrong"][:20]]
             table.append({"case": case, **one, "wrong": one["wrong"][:20]})
-            if "prefixes" in one and case not in ("first start", "start after a cut") and not (one["old"] and one["new"]):
+            if "prefixes" in one and case in ("set", "rollback", "transaction", "checkpoint") and not (one["old"] and one["new"]):
                 failures.append(f"{case}: not both outcomes were seen")
     states = sum(one.get("states", 0) for one in table)
     return {"states": states, "table": table}, failures
