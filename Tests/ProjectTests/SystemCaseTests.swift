@@ -7,7 +7,8 @@ import Testing
 struct SystemCaseTests {
     /// The lines of `Scripts/prove`, as it lists them.
     static let lines = [
-        "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets",
+        "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets", "powercuts",
+        "filesystems", "swaps",
     ]
     /// Those that measure speed or memory: on a machine that just ran everything else their figures would mean nothing.
     static let benches = ["wire", "rest", "notice", "floors", "simulation"]

@@ -52,15 +52,22 @@ class Bench:
             os.chown(file, *OWNER)
         self.daemon = None
         self.calls = 0
+        self.boots = None
         # How long a call may take, in seconds.
         self.timeout = 5
 
     def start(self, *wrapper, limit_s=10.0):
-        """Returns when the first look at every file is over. A wrapper must end in the daemon under its own number."""
+        """Returns when the first look at every file is over. A wrapper must end in the daemon under its own number. Each start is
+        another boot of the host where `boots` are counted."""
+        environment = dict(os.environ)
+        if self.boots is not None:
+            self.boots += 1
+            environment["MAINSTAY_BOOT_ID"] = f"{self.boots:032x}"
         folders = {name: str(self.root / name) for name in ("settings", "sockets", "state")}
         flags = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
         with open(self.root / "log", "ab") as log:
-            self.daemon = subprocess.Popen([*wrapper, self.configd, "--foreground", *flags], stderr=log, stdout=log)
+            words = [*wrapper, self.configd, "--foreground", *flags]
+            self.daemon = subprocess.Popen(words, stderr=log, stdout=log, env=environment)
         self.until(lambda: all(one["condition"] != "unknown" for one in self.conditions()), limit_s)
 
     def conditions(self):
@@ -85,8 +92,12 @@ class Bench:
     def target(self, file=None):
         return {"service": "gateway", **({"file": str(file or self.file)} if len(self.files) > 1 else {})}
 
-    def set(self, value, file=None):
-        return self.call("set", values={"PORT": value}, reason="test", **self.target(file))
+    def set(self, value, file=None, **more):
+        return self.call("set", values={"PORT": value}, reason="test", **self.target(file), **more)
+
+    def pending(self):
+        """The change on trial, or the one that went back; None where there is none."""
+        return next(iter(self.call("pending")["pending"]), None)
 
     def apply(self, value):
         """A `set` of PORT in every file, as one transaction."""

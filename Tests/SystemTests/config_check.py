@@ -34,24 +34,59 @@ def check(bench, story, least, most, told=None):
     """What is wrong with what a crash left in the bench's folder, before and after configd is started on it. Of one file the start
     changes nothing: what a crash leaves is old or new already. Of several each one is, as the story `told` has it (where it is not
     `story`), and the start makes them all one or the other."""
-    problems, allowed = [], range(least, most + 1)
+    allowed = range(least, most + 1)
     generations = told.generations if told else [story.generations[one] for one in allowed]
+    problems, before = found_wrong(bench, generations)
+    return problems + started(
+        bench, lambda: check_started(bench, story, allowed, before if len(bench.files) == 1 else None))
+
+
+def found_wrong(bench, generations):
+    """What is wrong with the files as a crash left them, and what they hold."""
     before = {str(file): file.read_bytes() if file.exists() else None for file in bench.files}
-    for file, content in before.items():
-        if not any(one[file] == content for one in generations):
-            problems.append(f"{file}: neither old nor new: {None if content is None else len(content)} bytes")
+    wrong = [f"{file}: neither old nor new: {None if content is None else len(content)} bytes"
+             for file, content in before.items() if not any(one[file] == content for one in generations)]
+    return wrong, before
+
+
+def started(bench, checks):
+    """What is wrong once configd runs."""
     try:
         bench.start()
+        problems = checks()
     except TimeoutError as error:
-        bench.stop(signal.SIGKILL)
-        return [*problems, f"configd does not start: {error}"]
-    try:
-        problems += check_started(bench, story, allowed, before if len(bench.files) == 1 else None)
+        problems = [f"configd does not start: {error}"]
     except (rpc.Refused, rpc.Silent) as error:
-        problems.append(f"configd says {str(error)[:300]}")
+        problems = [f"configd says {str(error)[:300]}"]
     finally:
         bench.stop(signal.SIGKILL)
     return problems + ledger_damage(bench)
+
+
+def check_trial(bench, story, said, isGoingBack=False):
+    """The same for a change on trial, of which the caller was told that it is `applied`, `activated`, `confirmed` or (None) nothing.
+    The boot is another after a power cut, so that what was not confirmed goes back; only what was said to be confirmed must stay,
+    and after `activated` a confirmation was asked for."""
+    old, new = story.generations
+    problems, _ = found_wrong(bench, [new] if said and not isGoingBack else [old, new])
+    return problems + started(bench, lambda: check_trial_started(bench, story, said))
+
+
+def check_trial_started(bench, story, said):
+    bench.until(lambda: (bench.pending() or {"phase": "takenBack"})["phase"] == "takenBack")
+    ends = {"never": [0], "taken back": [0, 1, 0], "confirmed": [0, 1]}
+    allowed = {None: ["never", "taken back"], "applied": ["taken back"], "activated": ["taken back", "confirmed"],
+               "confirmed": ["confirmed"]}[said]
+    problems = []
+    for file in bench.files:
+        held = [checksum(one[str(file)]) for one in story.generations]
+        history = [one["checksum"] for one in reversed(bench.history(file))]
+        end = next((name for name, versions in ends.items() if [held[one] for one in versions] == history), None)
+        if end not in allowed:
+            problems.append(f"{file}: after {said} the trial is {end} ({len(history)} versions), expected {allowed}")
+        elif checksum(file.read_bytes()) != history[-1]:
+            problems.append(f"{file}: it is not what its newest version says")
+    return problems + check_tidy(bench)
 
 
 def check_started(bench, story, allowed, before):
@@ -65,16 +100,20 @@ def check_started(bench, story, allowed, before):
             problems.append(f"{one['file']} is {one['condition']}: {one.get('problem')}")
     for file in bench.files:
         problems += check_ledger(bench, story, generation, file, now[str(file)])
-        expected = (*OWNER, oct(0o100000 | MODE))
-        if bench.identity(file) != expected:
-            problems.append(f"{file}: owner and mode are {bench.identity(file)}, were {expected}")
-    if bench.strays():
-        problems.append(f"left over: {bench.strays()}")
+    problems += check_tidy(bench)
     for file in bench.files:
         bench.set("5999", file)
         if file.read_bytes() != changed(now[str(file)], "5999"):
             problems.append(f"{file}: the next change does not do what it says")
     return problems
+
+
+def check_tidy(bench):
+    problems, expected = [], (*OWNER, oct(0o100000 | MODE))
+    for file in bench.files:
+        if bench.identity(file) != expected:
+            problems.append(f"{file}: owner and mode are {bench.identity(file)}, were {expected}")
+    return [*problems, f"left over: {bench.strays()}"] if bench.strays() else problems
 
 
 def changed(content, value):

@@ -14,7 +14,7 @@ import time
 import disk_model
 import syscalls
 from config_bench import OLD, Bench, new
-from config_check import Story, check
+from config_check import Story, check, check_trial
 
 TITLE = "configd after a power cut at every system call"
 RUNS = 1
@@ -53,6 +53,8 @@ def cases():
     there = ["first start", "set", "rollback", "checkpoint", "start after a cut in set"]
     if has_method("apply"):
         there += ["transaction", "start after a cut in transaction"]
+    if has_method("confirm"):
+        there += ["confirm", "taken back"]
     return [*there, "canary"]
 
 
@@ -64,7 +66,8 @@ def outside(case, host, runs):
     run = {
         "first start": first_start, "set": change, "rollback": rollback, "checkpoint": checkpoint,
         "start after a cut in set": start_after_set, "transaction": transaction,
-        "start after a cut in transaction": start_after_transaction, "canary": canary,
+        "start after a cut in transaction": start_after_transaction, "confirm": confirm, "taken back": taken_back,
+        "canary": canary,
     }[case]
     for _ in range(runs):
         began = time.monotonic()
@@ -107,7 +110,7 @@ class Recording:
     def prefixes(self):
         """Each call that counts with the number of acknowledged generations before it, and whether it is of the act; before
         the first of them nothing was done."""
-        acknowledged, acts = 0, self.began is None
+        acknowledged, acts = None, self.began is None
         yield None, acknowledged, acts
         for call in self.calls:
             changed = self.disk.do(call)
@@ -126,7 +129,8 @@ def first_start(configd):
     bench = bench_for(configd)
     with Recording(bench) as recording:
         pass
-    return cut_everywhere(recording, Story([{str(bench.file): FILE}]), "first start")
+    told = story(bench, FILE)
+    return cut_everywhere(recording, "first start", told, as_told(bench, told))
 
 
 def change(configd):
@@ -135,7 +139,8 @@ def change(configd):
         recording.act()
         bench.set("4000")
         recording.acknowledged(1)
-    return cut_everywhere(recording, story(bench, FILE, new("4000", FILE), origins=["set"]), "set")
+    told = story(bench, FILE, new("4000", FILE), origins=["set"])
+    return cut_everywhere(recording, "set", told, as_told(bench, told))
 
 
 def rollback(configd):
@@ -147,7 +152,7 @@ def rollback(configd):
         recording.acknowledged(1)
     told = story(bench, new("4000", FILE), FILE, origins=["rollback"])
     told.first = 2
-    return cut_everywhere(recording, told, "rollback")
+    return cut_everywhere(recording, "rollback", told, as_told(bench, told))
 
 
 def checkpoint(configd):
@@ -161,7 +166,8 @@ def checkpoint(configd):
             bench.set(value)
             recording.acknowledged(generation)
     told = story(bench, large, *(new(value, large) for value in values), origins=["set"])
-    return cut_everywhere(recording, told, "checkpoint", Writeback(bench.root / "state/versions.db"))
+    near = Writeback(bench.root / "state/versions.db")
+    return cut_everywhere(recording, "checkpoint", told, as_told(bench, told), near)
 
 
 class Writeback:
@@ -186,7 +192,7 @@ class Writeback:
 
 def transaction(configd):
     bench, recording, told = recorded_transaction(configd)
-    return cut_everywhere(recording, told, "transaction")
+    return cut_everywhere(recording, "transaction", told, as_told(bench, told))
 
 
 def recorded_transaction(configd):
@@ -197,6 +203,40 @@ def recorded_transaction(configd):
         bench.apply("4000")
         recording.acknowledged(1)
     return bench, recording, story(bench, FILE, new("4000", FILE), origins=["set"])
+
+
+def confirm(configd):
+    """A change on trial, from its being asked for to its confirmation."""
+    bench, recording, told = recorded_trial(configd, isConfirmed=True)
+    return cut_everywhere(recording, "confirm", told, lambda said: check_trial(bench, told, said))
+
+
+def taken_back(configd):
+    """A change on trial that another boot takes back, and that one cut again."""
+    bench, recording, told = recorded_trial(configd, isConfirmed=False)
+    for _ in recording.prefixes():
+        pass
+    materialise(bench, recording.disk.after(disk_model.Kept()))
+    again = Recording(bench)
+    with again:
+        bench.until(lambda: bench.pending()["phase"] == "takenBack")
+    return cut_everywhere(again, "taken back", told, lambda _: check_trial(bench, told, "applied", isGoingBack=True))
+
+
+def recorded_trial(configd, isConfirmed):
+    bench = bench_for(configd)
+    bench.boots = 0
+    with Recording(bench) as recording:
+        recording.act()
+        bench.set("4000", confirmMs=60_000)
+        recording.acknowledged("applied")
+        change = {"service": "gateway", "id": bench.pending()["id"]}
+        bench.call("activated", **change, invocation="a process")
+        recording.acknowledged("activated")
+        if isConfirmed:
+            bench.call("confirm", **change)
+            recording.acknowledged("confirmed")
+    return bench, recording, story(bench, FILE, new("4000", FILE), origins=["set", "rollback"])
 
 
 def start_after_set(configd):
@@ -230,7 +270,7 @@ def start_after_cut(bench, recording, told):
         generation = next(place for place, one in enumerate(told.generations) if list(one.values()) == found)
         only = Story(told.generations[:generation + 1], told.origins)
         seed = f"start after {call.name}, the {number}th"
-        results.append(cut_everywhere(again, only, seed, least=generation, told=told, close=False))
+        results.append(cut_everywhere(again, seed, told, as_told(bench, only, generation, told), close=False))
     bench.close()
     return added(results)
 
@@ -255,12 +295,11 @@ def folders_of(bench):
     return ("state", *(folder.name for folder in bench.folders))
 
 
-def cut_everywhere(recording, story, seed, is_wanted=lambda call: True, least=0, told=None, close=True):
-    """Cuts the power after each call in each way, starts configd on what is left, and checks. What a cut leaves of several
-    files may be of two generations of the story `told`; what a start then makes of it may not."""
-    bench, seen = recording.bench, set()
+def cut_everywhere(recording, seed, told, checked, is_wanted=lambda call: True, close=True):
+    """Cuts the power after each call in each way, starts configd on what is left, and has it `checked`, which is told what was
+    acknowledged. `told` is the story, whose first generation counts as old."""
+    bench, seen, wanted = recording.bench, set(), 0
     counts = {"prefixes": 0, "cuts": 0, "states": 0, "old": 0, "new": 0, "wrong": []}
-    wanted = 0
     for number, (call, acknowledged, acts) in enumerate(recording.prefixes()):
         if not (acts and is_wanted(call)):
             continue
@@ -268,27 +307,35 @@ def cut_everywhere(recording, story, seed, is_wanted=lambda call: True, least=0,
         if wanted % STRIDE and not (call and call.isToSocket):
             continue
         counts["prefixes"] += 1
-        floor = max(acknowledged, least)
-        most = min(floor + 1, len(story.generations) - 1)
         for cut in [disk_model.Kept(), disk_model.Lost(), *(disk_model.Torn(seed, number, one) for one in range(TORN))]:
             counts["cuts"] += 1
             tree = recording.disk.after(cut)
-            key = digest_of(tree, floor, most)
+            key = digest_of(tree, acknowledged)
             if key in seen:
                 continue
             seen.add(key)
-            counts["states"] += 1
             materialise(bench, tree)
-            if len(story.generations) > 1:
-                is_new = bench.file.exists() and bench.file.read_bytes() == story.generations[most][str(bench.file)]
-                counts["new" if is_new else "old"] += 1
+            counts["states"] += 1
+            is_old = bench.file.exists() and bench.file.read_bytes() == told.generations[0][str(bench.file)]
+            counts["old" if is_old else "new"] += 1
             place = f"{seed}, after call {number} ({call.name if call else 'none'}), {cut.name}"
-            counts["wrong"] += [f"{place}: {problem}" for problem in check(bench, story, floor, most, told)]
+            counts["wrong"] += [f"{place}: {problem}" for problem in checked(acknowledged)]
         if len(counts["wrong"]) > 20:
             break
     if close:
         bench.close()
     return counts
+
+
+def as_told(bench, told, least=0, before=None):
+    """A check by a story: what was acknowledged, or at least `least`, or the next. What a cut leaves of several files may be of
+    all the generations of `before`."""
+
+    def checked(acknowledged):
+        floor = max(acknowledged or 0, least)
+        return check(bench, told, floor, min(floor + 1, len(told.generations) - 1), before)
+
+    return checked
 
 
 def digest_of(tree, *expected):
@@ -362,7 +409,7 @@ def report(results):
         for one in figures:
             failures += [f"{case}: {problem}" for problem in one["wrong"][:20]]
             table.append({"case": case, **one, "wrong": one["wrong"][:20]})
-            if "prefixes" in one and case in ("set", "rollback", "transaction", "checkpoint") and not (one["old"] and one["new"]):
+            if "prefixes" in one and case in ("set", "rollback", "transaction", "confirm") and not (one["old"] and one["new"]):
                 failures.append(f"{case}: not both outcomes were seen")
     states = sum(one.get("states", 0) for one in table)
     return {"states": states, "table": table}, failures

@@ -240,6 +240,7 @@ final class GuardedFile {
         case ENOENT: .missing
         case ELOOP: .notPlainFile("reached through a symbolic link")
         case ENOTDIR: .notPlainFile("in no folder")
+        case EISDIR: .notPlainFile("a folder")
         case EBUSY: .mountPoint
         case ENOSPC, EDQUOT: .noSpace
         case EROFS: .readOnly
