@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -57,9 +58,11 @@ class Bench:
         self.timeout = 5
 
     def start(self, *wrapper, limit_s=10.0):
-        """Returns when the first look at every file is over. A wrapper must end in the daemon under its own number. Each start is
-        another boot of the host where `boots` are counted."""
-        environment = dict(os.environ)
+        """Returns when configd says that it is ready, as it would to systemd: every file was looked at, and what was due is done. A
+        wrapper must end in the daemon under its own number. Each start is another boot of the host where `boots` are counted."""
+        notices = self.root / "notices"
+        notices.unlink(missing_ok=True)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(notices)}
         if self.boots is not None:
             self.boots += 1
             environment["MAINSTAY_BOOT_ID"] = f"{self.boots:032x}"
@@ -67,8 +70,12 @@ class Bench:
         flags = [word for name, folder in folders.items() for word in (f"--{name}", folder)]
         with open(self.root / "log", "ab") as log:
             words = [*wrapper, self.configd, "--foreground", *flags]
-            self.daemon = subprocess.Popen(words, stderr=log, stdout=log, env=environment)
-        self.until(lambda: all(one["condition"] != "unknown" for one in self.conditions()), limit_s)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
+                inbox.bind(str(notices))
+                inbox.settimeout(limit_s)
+                self.daemon = subprocess.Popen(words, stderr=log, stdout=log, env=environment)
+                while b"READY=1" not in inbox.recv(4096):
+                    pass
 
     def conditions(self):
         return self.call("status")["own"]["files"]

@@ -73,20 +73,27 @@ def check_trial(bench, story, said, isGoingBack=False):
 
 
 def check_trial_started(bench, story, said):
-    bench.until(lambda: (bench.pending() or {"phase": "takenBack"})["phase"] == "takenBack")
-    ends = {"never": [0], "taken back": [0, 1, 0], "confirmed": [0, 1]}
     allowed = {None: ["never", "taken back"], "applied": ["taken back"], "activated": ["taken back", "confirmed"],
                "confirmed": ["confirmed"]}[said]
     problems = []
     for file in bench.files:
-        held = [checksum(one[str(file)]) for one in story.generations]
-        history = [one["checksum"] for one in reversed(bench.history(file))]
-        end = next((name for name, versions in ends.items() if [held[one] for one in versions] == history), None)
+        end = end_of_trial(bench, story, file)
         if end not in allowed:
-            problems.append(f"{file}: after {said} the trial is {end} ({len(history)} versions), expected {allowed}")
-        elif checksum(file.read_bytes()) != history[-1]:
+            problems.append(f"{file}: after {said} the trial is {end}, expected {' or '.join(allowed)}")
+        if checksum(file.read_bytes()) != bench.history(file)[0]["checksum"]:
             problems.append(f"{file}: it is not what its newest version says")
+    if bench.pending():
+        problems.append(f"still pending: {bench.pending()}")
     return problems + check_tidy(bench)
+
+
+def end_of_trial(bench, story, file):
+    """What the history says of it."""
+    ends = {"never": [0], "taken back": [0, 1, 0], "confirmed": [0, 1]}
+    held = [checksum(one[str(file)]) for one in story.generations]
+    history = [one["checksum"] for one in reversed(bench.history(file))]
+    found = [name for name, versions in ends.items() if [held[one] for one in versions] == history]
+    return found[0] if found else f"none of all, with {len(history)} versions"
 
 
 def check_started(bench, story, allowed, before):

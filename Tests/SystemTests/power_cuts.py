@@ -219,7 +219,7 @@ def taken_back(configd):
     materialise(bench, recording.disk.after(disk_model.Kept()))
     again = Recording(bench)
     with again:
-        bench.until(lambda: bench.pending()["phase"] == "takenBack")
+        pass
     return cut_everywhere(again, "taken back", told, lambda _: check_trial(bench, told, "applied", isGoingBack=True))
 
 
