@@ -125,14 +125,14 @@ package struct ConfigDiff: Hashable, Sendable {
 
     /// The keys that differ to the editor's first reader, as they may be shown, sorted, at most `limit`.
     package static func changedKeys(
-        from old: [UInt8], to new: [UInt8], _ editor: EnvEditor, atMost limit: Int
+        from old: EnvEditor.State, to new: EnvEditor.State, atMost limit: Int
     ) -> [String] {
-        guard let reader = editor.readers.first else { return [] }
-        let before = DialectReader.read(old, as: reader)
-        let after = DialectReader.read(new, as: reader)
-        let (was, becomes) = (before.effective, after.effective)
-        let changed = Set(was.keys).union(becomes.keys).filter { was[$0] != becomes[$0] }
-        let withheld = Secrets.keysInBlocks(of: old, before).union(Secrets.keysInBlocks(of: new, after))
+        guard let was = old.effective.first, let becomes = new.effective.first else { return [] }
+        let changed =
+            becomes.filter { was[$0.key] != $0.value }.map(\.key) + was.keys.filter { becomes[$0] == nil }
+        guard !changed.isEmpty else { return [] }
+        let withheld = Secrets.keysInBlocks(of: old.bytes, old.readings[0])
+            .union(Secrets.keysInBlocks(of: new.bytes, new.readings[0]))
         let shown = Set(changed.map { withheld.contains($0) ? Secrets.namelessKey : Secrets.shown($0) })
         return Array(shown.sorted().prefix(limit))
     }

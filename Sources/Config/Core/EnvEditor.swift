@@ -37,20 +37,45 @@ package struct EnvEditor: Sendable {
         self.secrets = secrets
     }
 
+    /// A file and what its readers make of it, read once for all that is asked about it.
+    package struct State: Sendable {
+        package let bytes: [UInt8]
+        /// In the order of the editor's readers.
+        package let readings: [Reading]
+        /// The value of every key, to each reader.
+        let effective: [[String: Reading.Value]]
+
+        fileprivate init(bytes: [UInt8], readings: [Reading]) {
+            self.bytes = bytes
+            self.readings = readings
+            effective = readings.map(\.effective)
+        }
+    }
+
     /// What each reader makes of `file`, in the order of `readers`.
     package func readings(of file: [UInt8]) -> [Reading] {
         readers.map { DialectReader.read(file, as: $0) }
     }
 
+    /// Has every reader read `file`.
+    package func read(_ file: [UInt8]) -> State { State(bytes: file, readings: readings(of: file)) }
+
     /// `file` after `changes`, all or none.
     package func apply(_ changes: [Change], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
         guard file.count <= Self.largestFileBytes else { throw .fileTooLarge(bytes: file.count) }
-        let allowed = Self.changesAllowed(bytes: file.count)
+        return try apply(changes, to: read(file)).bytes
+    }
+
+    /// `file` after `changes`, all or none.
+    package func apply(_ changes: [Change], to file: State) throws(EditRefusal) -> State {
+        guard file.bytes.count <= Self.largestFileBytes else { throw .fileTooLarge(bytes: file.bytes.count) }
+        let allowed = Self.changesAllowed(bytes: file.bytes.count)
         guard changes.count <= allowed else { throw .tooManyChanges(changes.count, allowed: allowed) }
-        var state = State(bytes: file, readings: readings(of: file))
+        var state = file
         for (reader, reading) in zip(readers, state.readings) {
             if let failure = reading.failure {
-                throw .unreadable(reader: reader.name, line: Self.line(of: failure.offset, in: file), failure.reason)
+                throw .unreadable(
+                    reader: reader.name, line: Self.line(of: failure.offset, in: file.bytes), failure.reason)
             }
         }
         for change in changes {
@@ -60,20 +85,14 @@ package struct EnvEditor: Sendable {
             }
         }
         guard state.bytes.count <= Self.largestFileBytes else { throw .fileTooLarge(bytes: state.bytes.count) }
-        return state.bytes
-    }
-
-    /// A file and what its readers make of it.
-    private struct State {
-        var bytes: [UInt8]
-        var readings: [Reading]
+        return state
     }
 
     // MARK: Setting
 
     private func set(_ key: String, to value: [UInt8], in state: State) throws(EditRefusal) -> State {
         try check(key, value)
-        if state.readings.allSatisfy({ $0.effective[key] == .text(value) }) { return state }
+        if state.effective.allSatisfy({ $0[key] == .text(value) }) { return state }
         var nearest: EditRefusal?
         for place in places(of: key, in: state) {
             for quoting in Quoting.order(like: Array(state.bytes[place.raw])) {
@@ -81,7 +100,7 @@ package struct EnvEditor: Sendable {
                     continue
                 }
                 let bytes = place.filled(with: written, in: state.bytes)
-                let next = State(bytes: bytes, readings: readings(of: bytes))
+                let next = read(bytes)
                 guard let objection = objection(to: key, being: .text(value), before: state, after: next) else {
                     return next
                 }
@@ -170,7 +189,7 @@ package struct EnvEditor: Sendable {
             done = line.upperBound
         }
         bytes += state.bytes[done...]
-        let next = State(bytes: bytes, readings: readings(of: bytes))
+        let next = read(bytes)
         if let objection = objection(to: key, being: nil, before: state, after: next) { throw objection }
         return next
     }
@@ -192,24 +211,23 @@ package struct EnvEditor: Sendable {
     private func objection(
         to key: String, being meant: Reading.Value?, before: State, after: State
     ) -> EditRefusal? {
-        for (reader, (old, new)) in zip(readers, zip(before.readings, after.readings)) {
+        for (place, reader) in readers.enumerated() {
+            let new = after.readings[place]
             if let failure = new.failure {
                 return .unwritable(key: key, reader: reader.name, wouldRead: "nothing: it \(failure.reason)")
             }
-            var others = old.effective
-            var effective = new.effective
-            others[key] = nil
-            let found = effective.removeValue(forKey: key)
+            let (was, becomes) = (before.effective[place], after.effective[place])
+            let found = becomes[key]
             guard found == meant else {
                 var wouldRead: String?
                 if let found { wouldRead = shown(found, of: key, meant: meant, in: new, after) }
                 return .unwritable(key: key, reader: reader.name, wouldRead: wouldRead)
             }
-            guard effective == others else {
-                let changed =
-                    effective.first { others[$0.key] != $0.value }?.key
-                    ?? others.first { effective[$0.key] == nil }?.key
-                return .wouldChangeOther(key: key, reader: reader.name, other: Secrets.shown(changed ?? ""))
+            let changed =
+                becomes.first { $0.key != key && was[$0.key] != $0.value }?.key
+                ?? was.first { $0.key != key && becomes[$0.key] == nil }?.key
+            if let changed {
+                return .wouldChangeOther(key: key, reader: reader.name, other: Secrets.shown(changed))
             }
         }
         return nil

@@ -24,6 +24,22 @@ package enum KeyChange: Hashable, Sendable {
     }
 }
 
+/// A file's bytes with what its format makes of them, read once for all that is asked about it.
+package struct ReadFile: Sendable {
+    package let bytes: [UInt8]
+    fileprivate let lines: EnvEditor.State?
+
+    fileprivate init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        lines = nil
+    }
+
+    fileprivate init(_ lines: EnvEditor.State) {
+        bytes = lines.bytes
+        self.lines = lines
+    }
+}
+
 /// What a file is to configd, and all that depends on it: how a change is made, which keys changed, what `get` shows.
 /// Versions, the durable path and the guards are the same for all.
 package enum FileFormat: Sendable {
@@ -69,12 +85,27 @@ package enum FileFormat: Sendable {
         }
     }
 
+    /// Has the file read by whoever reads it line by line; a file over the limit is refused when it is changed.
+    package func read(_ file: [UInt8]) -> ReadFile {
+        switch self {
+        case .env(let editor) where file.count <= EnvEditor.largestFileBytes: ReadFile(editor.read(file))
+        case .env, .json, .whole: ReadFile(file)
+        }
+    }
+
     /// `file` after `changes`, all or none.
     package func apply(_ changes: [ValueChange], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
+        try apply(changes, to: read(file)).bytes
+    }
+
+    /// `file` after `changes`, all or none.
+    package func apply(_ changes: [ValueChange], to file: ReadFile) throws(EditRefusal) -> ReadFile {
         let changes = try changes.map { change throws(EditRefusal) in try self.change(change) }
         switch self {
-        case .env(let editor): return try editor.apply(changes, to: file)
-        case .json: return try JSONEditor.apply(changes, to: file)
+        case .env(let editor):
+            guard let lines = file.lines else { throw .fileTooLarge(bytes: file.bytes.count) }
+            return ReadFile(try editor.apply(changes, to: lines))
+        case .json: return ReadFile(try JSONEditor.apply(changes, to: file.bytes))
         case .whole:
             guard changes.isEmpty else { throw .keptWhole }
             return file
@@ -105,14 +136,20 @@ package enum FileFormat: Sendable {
     }
 
     /// The keys whose value differs, as they may be shown, sorted; the first 500 where there are more. Of lines, those that differ to the first
-    /// reader; of JSON, pointers; the whole file's key where it is kept whole or one of the two is no JSON.
+    /// of JSON, pointers; the whole file's key where it is kept whole or one of the two is no JSON.
     package func changedKeys(from old: [UInt8], to new: [UInt8]) -> [String] {
-        guard old != new else { return [] }
+        changedKeys(from: read(old), to: read(new))
+    }
+
+    /// As of bytes.
+    package func changedKeys(from old: ReadFile, to new: ReadFile) -> [String] {
+        guard old.bytes != new.bytes else { return [] }
         switch self {
-        case .env(let editor):
-            return ConfigDiff.changedKeys(from: old, to: new, editor, atMost: Self.mostKeysNoted)
+        case .env:
+            guard let before = old.lines, let after = new.lines else { return [Self.wholeKey] }
+            return ConfigDiff.changedKeys(from: before, to: after, atMost: Self.mostKeysNoted)
         case .json:
-            guard let before = try? JSONDocument(old), let after = try? JSONDocument(new) else {
+            guard let before = try? JSONDocument(old.bytes), let after = try? JSONDocument(new.bytes) else {
                 return [Self.wholeKey]
             }
             return JSONDifference.pointers(from: before, to: after, atMost: Self.mostKeysNoted).sorted()
@@ -121,13 +158,18 @@ package enum FileFormat: Sendable {
     }
 
     /// How many keys the file sets: those that any reader sees, or JSON's innermost values; nil where keys do not count.
-    package func keyCount(of file: [UInt8]) -> Int? {
+    package func keyCount(of file: ReadFile) -> Int? {
         switch self {
-        case .env(let editor):
-            editor.readings(of: file).reduce(into: Set<String>()) { keys, reading in
-                keys.formUnion(reading.bindings.map(\.key))
-            }.count
-        case .json: try? JSONDocument(file).leafCount
+        case .env:
+            // Most often all readers see the same keys: then the union is the first one's.
+            file.lines.map { lines in
+                guard let first = lines.effective.first else { return 0 }
+                let others = lines.effective.dropFirst().reduce(into: Set<String>()) { keys, other in
+                    for key in other.keys where first[key] == nil { keys.insert(key) }
+                }
+                return first.count + others.count
+            }
+        case .json: try? JSONDocument(file.bytes).leafCount
         case .whole: nil
         }
     }

@@ -14,14 +14,21 @@ package enum ShrinkGuard {
         package var bytesAfter: Int
     }
 
-    /// The loss from `old` to `new` where more than `limitPercent` of the keys or bytes go; nil where it is no question.
-    /// Keys count where the format knows them.
+    /// As below, of contents that were not read yet.
     package static func loss(
         from old: [UInt8], to new: [UInt8], format: FileFormat, limitPercent: Double
     ) -> Loss? {
+        loss(from: format.read(old), to: format.read(new), format: format, limitPercent: limitPercent)
+    }
+
+    /// The loss from `old` to `new` where more than `limitPercent` of the keys or bytes go; nil where it is no question.
+    /// Keys count where the format knows them.
+    package static func loss(
+        from old: ReadFile, to new: ReadFile, format: FileFormat, limitPercent: Double
+    ) -> Loss? {
         let loss = Loss(
             keysBefore: format.keyCount(of: old) ?? 0, keysAfter: format.keyCount(of: new) ?? 0,
-            bytesBefore: old.count, bytesAfter: new.count)
+            bytesBefore: old.bytes.count, bytesAfter: new.bytes.count)
         func isOver(_ gone: Int, of all: Int) -> Bool { Double(gone) * 100 > Double(all) * limitPercent }
         let keysGone = loss.keysBefore - loss.keysAfter
         let bytesGone = loss.bytesBefore - loss.bytesAfter

@@ -142,14 +142,14 @@ extension Custody {
         var kept: KeptFile
         var sight: Sight
         var head: Version?
-        var content: [UInt8]?
+        var content: ReadFile?
         var made: [(version: Version, content: [UInt8])] = []
 
         init(_ kept: KeptFile, _ sight: Sight) {
             self.kept = kept
             self.sight = sight
             head = sight.head
-            content = sight.content
+            content = sight.content.map(kept.format.read)
         }
 
         var write: FileWrite { FileWrite(kept: kept, sight: sight, versions: made) }
@@ -201,23 +201,25 @@ extension Custody {
             throw ConfigErrors.ownerChanged(path, expected: Int64(recorded.uid), found: Int64(found.uid))
         }
         let (content, origin, restored) = try content(of: part.work, terms, draft, head)
-        let keys = kept.format.changedKeys(from: draft.content ?? [], to: content)
+        let before = draft.content ?? kept.format.read([])
+        let keys = kept.format.changedKeys(from: before, to: content)
         var outcome = Config.Outcome(
             service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys,
             dryRun: terms.dryRun)
         if terms.dryRun {
-            outcome.difference = difference(kept, from: draft.content ?? [], head.number, to: content)
+            outcome.difference = difference(kept, from: before.bytes, head.number, to: content.bytes)
         }
-        guard content != draft.content else { return outcome }
+        guard content.bytes != draft.content?.bytes else { return outcome }
         let identity = draft.sight.file.identity ?? recorded
         let version = Version(
             Version.Draft(
-                origin: origin, restored: restored, content: Digest(of: content), sizeBytes: Int64(content.count),
-                keys: keys, at: HostClock.now().wall, authorUID: terms.authorUID, reason: terms.reason,
+                origin: origin, restored: restored, content: Digest(of: content.bytes),
+                sizeBytes: Int64(content.bytes.count), keys: keys, at: HostClock.now().wall, authorUID: terms.authorUID,
+                reason: terms.reason,
                 identity: identity), after: head)
         draft.head = version
         draft.content = content
-        draft.made.append((version, content))
+        draft.made.append((version, content.bytes))
         guard !terms.dryRun else { return outcome }
         outcome.version = version.number
         outcome.previous = head.number
@@ -227,19 +229,20 @@ extension Custody {
     /// What the file is to hold.
     private func content(
         of work: Work, _ terms: Terms, _ draft: Draft, _ head: Version
-    ) throws(RPCError) -> ([UInt8], ConfigOrigin, restored: Int64?) {
+    ) throws(RPCError) -> (ReadFile, ConfigOrigin, restored: Int64?) {
         let kept = draft.kept
         switch work {
         case .edit(let changes):
             guard let content = draft.content else { throw ConfigErrors.fileMissing(kept.id.path) }
-            let edited: [UInt8]
+            let edited: ReadFile
             do throws(EditRefusal) { edited = try kept.format.apply(changes, to: content) } catch {
                 throw Refusals.error(error)
             }
             if !terms.force { try Self.guardShrink(from: content, to: edited, kept) }
             return (edited, .set, nil)
-        case .replace(let content):
-            do throws(EditRefusal) { try kept.format.check(content) } catch { throw Refusals.error(error) }
+        case .replace(let bytes):
+            let content = kept.format.read(bytes)
+            do throws(EditRefusal) { try kept.format.check(bytes) } catch { throw Refusals.error(error) }
             if let before = draft.content, !terms.force { try Self.guardShrink(from: before, to: content, kept) }
             return (content, .set, nil)
         case .rollback(let goal):
@@ -252,14 +255,14 @@ extension Custody {
             guard wanted > 0 else { throw ConfigErrors.nothingToRollBack(version: head.number) }
             // A version of this very write is not in the ledger yet.
             if let made = draft.made.first(where: { $0.version.number == wanted }) {
-                return (made.content, .rollback, wanted)
+                return (kept.format.read(made.content), .rollback, wanted)
             }
             let version = try answering(kept) { () throws(StepFailure) in try self.version(wanted, of: kept) }
             guard let version else { throw ConfigErrors.unknownVersion(wanted, newest: head.number) }
             let held = try answering(kept) { () throws(StepFailure) in try self.content(of: version) }
             guard let content = held else { throw ConfigErrors.versionDamaged(wanted) }
-            return (content, .rollback, wanted)
-        case .adopt(let id): return (try held(id, kept).content, .adopted, nil)
+            return (kept.format.read(content), .rollback, wanted)
+        case .adopt(let id): return (kept.format.read(try held(id, kept).content), .adopted, nil)
         }
     }
 
@@ -270,7 +273,7 @@ extension Custody {
         for draft in batch.drafts {
             var sight = draft.sight
             sight.head = draft.head
-            sight.content = draft.content
+            sight.content = draft.content?.bytes
             sight.made += draft.made.map(\.version)
             do throws(StepFailure) {
                 changed.seen[draft.kept.id] = try seen(draft.kept, sight, announced: announced[draft.kept.id])
@@ -296,7 +299,7 @@ extension Custody {
     }
 
     static func guardShrink(
-        from content: [UInt8], to edited: [UInt8], _ kept: KeptFile
+        from content: ReadFile, to edited: ReadFile, _ kept: KeptFile
     ) throws(RPCError) {
         let limit = kept.maximumShrinkPercent
         guard let loss = ShrinkGuard.loss(from: content, to: edited, format: kept.format, limitPercent: limit) else {

@@ -33,7 +33,9 @@ extension Custody {
                         remedy: refusal.remedy))
             }
         }
-        do throws(RPCError) { try Self.guardShrink(from: standing, to: content, kept) } catch {
+        do throws(RPCError) {
+            try Self.guardShrink(from: kept.format.read(standing), to: kept.format.read(content), kept)
+        } catch {
             findings.append(
                 ConfigFinding(severity: .error, name: error.name, message: error.message, remedy: error.remedy))
         }

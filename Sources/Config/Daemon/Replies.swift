@@ -60,7 +60,8 @@ extension Custody {
         if growing > Self.pageBytes / 16 { value = .bytes(page) }
         return Config.Content.Reply(
             service: kept.id.service, file: kept.id.path,
-            version: message(version, hidden: false, tags: try tags(kept)), content: value, next: end < content.count ? Int64(end) : nil)
+            version: message(version, hidden: false, tags: try tags(kept)), content: value,
+            next: end < content.count ? Int64(end) : nil)
     }
 
     /// A version, its content, and whether its values are hidden from the caller.
