@@ -5,10 +5,10 @@
 /// durable; then the intent is concluded; only then is the caller told. A crash between any two steps leaves an
 /// intent and files that are, byte for byte, old or new; `Recovery` decides from those alone.
 ///
-/// The conclusion is recorded before the caller is told, but its way to the disk is not waited for: it is made durable
-/// right after the answer. Where a power cut takes it, the files say the same, and where somebody's editor has written one
-/// of them meanwhile, a file that is neither old nor new, `Recovery` takes the transaction for done as well: it was
-/// before that edit, in the history as in the world (the simulator's seed 35).
+/// The conclusion is recorded before the caller is told, but its way to the disk is not waited for: the next change takes
+/// it along. Where a power cut takes it, the files say the same, and where somebody's editor has written one of them
+/// meanwhile, so that it is no longer the file that was there before, `Recovery` takes the transaction for done as well: it
+/// was before that edit, in the history as in the world (the simulator's seed 35).
 ///
 /// A step that fails before the first rename is undone, and every file is the old one. A rename that fails after another
 /// one went well is undone as well: what was replaced is written back, from the ledger, which holds the old content. A
@@ -50,7 +50,7 @@ package struct Commit: Hashable, Sendable {
 
     /// How a commit ended.
     package enum Outcome: Hashable, Sendable {
-        /// The files and their versions are durable; the conclusion is to be made so.
+        /// The files and their versions are durable.
         case applied
         /// Every file is what it was.
         case refused(StepFailure)

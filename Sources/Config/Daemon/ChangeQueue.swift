@@ -73,8 +73,6 @@ import Wire
                 for waiting in group { waiting.answer(.failure(Configd.error(error))) }
             }
             self?.next()
-            // What was answered is concluded in the database, and that is made durable now; a next group does it by itself.
-            if self?.isBusy == false { self?.store.submit { try $0.syncLedger() } }
         }
     }
 

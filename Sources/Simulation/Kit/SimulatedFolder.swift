@@ -1,7 +1,8 @@
 import ConfigCore
 
 /// What a disk holds of one `.env` file: the file, what a write puts beside it, the ledger of its versions, and what a power
-/// cut would take back. The ledger is a database whose every transaction is durable.
+/// cut would take back. The ledger is a database whose every transaction is durable,
+/// but for a conclusion, which the next one takes along.
 struct SimulatedFolder {
     /// A file's bytes and their sum, made once.
     struct Content: Hashable {
@@ -27,27 +28,40 @@ struct SimulatedFolder {
     private(set) var quarantine: [Content] = []
     /// What the name leads to after a power cut, where that is not `file`.
     private var durableFile: Content?
+    /// By which the files of that name are told apart: the one of now, the temporary, the one after a power cut.
+    private var inode: UInt64 = 1
+    private var temporaryInode: UInt64 = 0
+    private var durableInode: UInt64 = 1
+    private var inodes: UInt64 = 1
+    /// The transaction whose conclusion a power cut would take.
+    private var unconcluded: Intent?
 
     init(holding file: [UInt8]) { self.file = Content(file) }
 
     var isDurable: Bool { durableFile == nil }
 
+    /// The file as a transaction records it.
+    var sight: FileSight { FileSight(content: file.digest, inode: inode, changedAtNs: 0) }
+
     // MARK: The steps
 
     mutating func record(_ intent: Intent, holding content: Content) {
         self.intent = intent
+        unconcluded = nil
         contents[content.digest] = content
     }
 
     mutating func writeTemporary(_ content: Content, isDurable: Bool) {
         temporary = content
         isTemporaryDurable = isDurable
+        inodes += 1
+        temporaryInode = inodes
     }
 
     mutating func replaceFile() {
         guard let temporary else { return }
-        durableFile = durableFile ?? file
-        file = temporary
+        if durableFile == nil { (durableFile, durableInode) = (file, inode) }
+        (file, inode) = (temporary, temporaryInode)
         self.temporary = nil
     }
 
@@ -56,23 +70,32 @@ struct SimulatedFolder {
     mutating func concludeIntent() {
         guard let intent else { return }
         versions += intent.files.flatMap(\.versions)
+        unconcluded = intent
         self.intent = nil
     }
 
-    mutating func dropIntent() { intent = nil }
+    mutating func dropIntent() {
+        intent = nil
+        unconcluded = nil
+    }
 
     mutating func removeTemporary() { temporary = nil }
 
     mutating func adopt(_ version: Version) {
         versions.append(version)
         contents[file.digest] = file
+        unconcluded = nil
     }
 
-    mutating func setAside(_ content: Content) { quarantine.append(content) }
+    mutating func setAside(_ content: Content) {
+        quarantine.append(content)
+        unconcluded = nil
+    }
 
     /// Somebody's editor.
     mutating func edit(_ content: Content) {
-        file = content
+        inodes += 1
+        (file, inode) = (content, inodes)
         durableFile = nil
     }
 
@@ -80,8 +103,13 @@ struct SimulatedFolder {
 
     /// What was not made durable is lost. A temporary that was not becomes zeros, as a file system leaves it.
     mutating func losesPower() {
-        if let durableFile { file = durableFile }
+        if let durableFile { (file, inode) = (durableFile, durableInode) }
         durableFile = nil
+        if let unconcluded {
+            versions.removeLast(unconcluded.files.reduce(0) { $0 + $1.versions.count })
+            intent = unconcluded
+        }
+        unconcluded = nil
         if let torn = temporary, !isTemporaryDurable {
             temporary = Content([UInt8](repeating: 0, count: torn.bytes.count))
         }
