@@ -53,7 +53,9 @@ func concern(
             path: "Sources/\(name)/Core", swiftSettings: house),
         .target(
             name: "\(name)Daemon",
-            dependencies: [core, api, "Time", "Wire", "Files", "Runtime", "Settings", "Store", "Systemd", "CLinux"]
+            dependencies: [
+                core, api, "Time", "Wire", "Files", "Runtime", "Patterns", "Settings", "Store", "Systemd", "CLinux",
+            ]
                 + heard + nio + collections + libraries,
             path: "Sources/\(name)/Daemon", swiftSettings: house),
         .executableTarget(
@@ -70,12 +72,15 @@ let foundations: [Target] = [
     shared("Wire"),
     shared("Files"),
     .target(name: "CLinux", path: "Sources/Shared/CLinux"),
+    .target(
+        name: "CRE2", path: "Sources/Shared/CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
     system("CSystemd", package: "libsystemd", apt: "libsystemd-dev"),
     system("CSQLite", package: "sqlite3", apt: "libsqlite3-dev"),
     system("CYAML", package: "yaml-0.1", apt: "libyaml-dev"),
     shared("Systemd", below: ["CSystemd", "CLinux", "Files", "Time"]),
     shared("Store", below: ["CSQLite"]),
-    shared("Settings", below: ["CYAML", "Time"]),
+    shared("Patterns", below: ["CRE2"]),
+    shared("Settings", below: ["CYAML", "Patterns", "Time"]),
     shared("Runtime", below: ["Wire", "Time", "Files", "Settings", "Systemd", "CLinux"], libraries: nio + collections),
 ]
 
@@ -107,7 +112,7 @@ let tests: [Target] = [
     .testTarget(name: "WireTests", dependencies: ["Wire", "Time"], path: "Tests/WireTests", swiftSettings: house),
     .testTarget(
         name: "SharedTests",
-        dependencies: ["Files", "Settings", "Store", "Systemd", "Runtime", "Time", "Wire", "CLinux"] + nio,
+        dependencies: ["Files", "Patterns", "Settings", "Store", "Systemd", "Runtime", "Time", "Wire", "CLinux"] + nio,
         path: "Tests/SharedTests", swiftSettings: house),
     .testTarget(
         name: "ProtocolTests", dependencies: apis + ["Wire"], path: "Tests/ProtocolTests", swiftSettings: house),

@@ -73,6 +73,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Apply.self), Contract(Config.Tag.self), Contract(Config.Untag.self),
                 Contract(Config.Tags.self),
                 Contract(Config.Quarantine.self), Contract(Config.Quarantined.self), Contract(Config.Adopt.self),
+                Contract(Config.Lint.self), Contract(Config.LintContent.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
@@ -115,6 +116,7 @@ enum Socket: String, CaseIterable, Sendable {
             Dictionary(uniqueKeysWithValues: ConfigEvents.all.map { ($0, Message(ConfigApplied.self)) })
                 .merging(ConfigEvents.ofTrials.map { ($0, Message(ConfigPending.self)) }) { $1 }
                 .merging([ConfigEvents.quarantined: Message(ConfigQuarantined.self)]) { $1 }
+                .merging([ConfigEvents.invalid: Message(ConfigInvalid.self)]) { $1 }
         case .metricsd:
             [
                 MetricsEvents.collectorFailed: Message(CollectorFailed.self),

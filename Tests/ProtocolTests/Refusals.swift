@@ -98,5 +98,12 @@ extension Socket {
         ConfigErrors.confirmationPending(service: "gateway", id: 4),
         ConfigErrors.notPending(service: "gateway", id: 4), ConfigErrors.notActivated(service: "gateway", id: 4),
         ConfigErrors.takeBackUnfollowed(service: "gateway", id: 4),
+        ConfigErrors.schemaViolated([
+            ConfigFinding(
+                severity: .error, name: "schemaViolated", rule: "maximum", key: "PORT", line: 4,
+                message: "PORT: the schema expects at most 65535", expected: "at most 65535", found: "\"70000\"",
+                remedy: "The port that the proxy forwards to")
+        ]), ConfigErrors.contentTooLarge(bytes: 600_000, limit: 524_288),
+        ConfigErrors.unknownReader("bash", known: ["node-dotenv", "systemd"]),
     ]
 }

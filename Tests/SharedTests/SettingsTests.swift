@@ -121,14 +121,59 @@ private func uncommented(_ text: String) -> String {
         #expect(full.checks.first == CheckSettings(name: "health", probe: .http(health)))
         #expect(full.checks.count == 2)
         #expect(full.dependencies.first?.check.name == "postgres")
-        var file = ConfigFileSettings(path: "/etc/example/.env")
-        file.activation = .restart
-        #expect(full.config.files == [file])
+        #expect(full.config.files.map(\.activation) == [.restart])
         #expect(full.config.activation == ServiceConfigSettings().activation)
+        #expect(full.config.files.map(\.path) == ["/etc/example/.env"])
+        let schema = try #require(full.config.files.first?.schema)
+        #expect(schema.keys.map(\.name).prefix(3) == ["PORT", "LOG_LEVEL", "DB_POOL_MIN"])
+        #expect(schema.keys[0].isRequired)
+        #expect(schema.keys[4].maximum == .whole(60_000_000))
+        #expect(schema.keys[6].isSecret == false)
+        #expect(schema.rules.map(\.when) == ["TLS", nil])
+        #expect(schema.rules[1].demand == .atMost(["DB_POOL_MIN", "DB_POOL_MAX"]))
+        #expect(schema.takesOthers)
         #expect(full.config.maximumShrink == ServiceConfigSettings().maximumShrink)
         #expect(full.config.secrets == ["DB_PASSWORD", "*_KEY"])
         #expect(full.hooks.drain?.action == .signal(SIGUSR2))
         #expect(full.metrics?.requestsTotal == "example_requests_total")
+    }
+
+    @Test func `a schema is exact, and each fault in it is told with its place`() throws {
+        let folder = try SettingsFolder()
+        try folder.write(
+            "services/gateway.yaml",
+            """
+            unit: gateway.service
+            config:
+              secrets: [""]
+              files:
+                - path: /etc/x
+                  schema:
+                    keys:
+                      A: {type: integr}
+                      B: {type: string, minimum: 1}
+                      C: {type: port, minimum: 0}
+                      D: {type: duration, minimum: 2s, maximum: 1s}
+                      E: {pattern: "(a"}
+                      E: {}
+                      F: {minimumLength: 3, maximumLength: 2}
+                      G: {type: integer}
+                    rules:
+                      - {requires: [A]}
+                      - {less: [G, B]}
+                      - {less: [G, D]}
+                      - {oneOf: [A, B], when: C, equals: [1], excludes: [D]}
+                    other: true
+
+            """)
+        let problems = folder.problems()
+        for expected in [
+            "8:21: config.files[0].schema.keys.A.type: expected one of string", "9:38", "10:36", "11:40",
+            "12:24: config.files[0].schema.keys.E.pattern: expected a regular expression in RE2's syntax, found",
+            "13:11: config.files[0].schema.keys.E: expected once", "14:30", "17:", "18:", "19:", "20:", "21:",
+        ] {
+            #expect(problems.contains { $0.contains(expected) }, "\(expected): \(problems.joined(separator: "\n"))")
+        }
     }
 
     @Test func `an error names file, line, column, key, what was expected and what was found`() throws {

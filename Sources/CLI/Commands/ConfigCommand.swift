@@ -8,7 +8,7 @@ struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "A service's configuration: read, change, look back, go back.",
         subcommands: [
-            Get.self, Set.self, History.self, Show.self, Diff.self, Rollback.self, Put.self, Content.self,
+            Get.self, Set.self, History.self, Show.self, Diff.self, Lint.self, Rollback.self, Put.self, Content.self,
             Apply.self, Tag.self, Tags.self,
             Quarantine.self, Adopt.self,
         ])

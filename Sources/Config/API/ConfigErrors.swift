@@ -362,4 +362,38 @@ package enum ConfigErrors {
             remedy: "watchdogd does that; look at its journal, or restart \(service) and try again",
             details: ["id": .integer(id)])
     }
+
+    // MARK: Schema and lint
+
+    /// The change would leave what the file's schema does not allow. `findings` hold no secret.
+    package static func schemaViolated(_ findings: [ConfigFinding]) -> RPCError {
+        let first = findings.first
+        let rest = findings.count > 1 ? ", and \(findings.count - 1) more" : ""
+        return RPCError(
+            code: 1120, name: "schemaViolated",
+            message: "\(first?.key ?? ""): the schema expects \(first?.expected ?? "")\(rest)",
+            remedy:
+                "Set what it expects, in one call where several keys belong together; or change `schema` in the settings",
+            details: ["findings": .array(findings.map(\.json))])
+    }
+
+    /// More bytes to lint than one call takes.
+    package static func contentTooLarge(bytes: Int64, limit: Int64) -> RPCError {
+        RPCError(
+            code: 1121, name: "contentTooLarge", message: "the content has \(bytes) bytes, one call takes \(limit)",
+            remedy: "Declare the file in the settings: `lint` by its service has no such limit",
+            details: ["bytes": .integer(bytes), "limit": .integer(limit)])
+    }
+
+    /// No dialect is called so.
+    package static func unknownReader(_ reader: String, known: [String]) -> RPCError {
+        RPCError(
+            code: 1122, name: "unknownReader", message: "no reader is called \"\(reader)\"",
+            remedy: "Known are \(known.joined(separator: ", "))", details: ["known": .array(known.map { .string($0) })])
+    }
+}
+
+extension ConfigFinding {
+    /// As it travels.
+    fileprivate var json: JSON { (try? JSONReader.read(JSONWriter.bytes(of: self))) ?? .null }
 }

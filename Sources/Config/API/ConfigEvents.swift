@@ -25,8 +25,11 @@ package enum ConfigEvents {
 
     /// Those of changes on trial.
     package static let ofTrials = [pending, activated, confirmed, takenBack]
+    /// A file holds what its schema does not allow; carries a `ConfigInvalid`.
+    package static let invalid = "invalid"
+
     /// The names of all events, as `subscribe` takes them.
-    package static let all = [applied, rolledBack, adopted, quarantined, restored] + ofTrials
+    package static let all = [applied, rolledBack, adopted, quarantined, restored, invalid] + ofTrials
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.

@@ -159,40 +159,55 @@ package struct ConfigFinding: WireObject {
     }
 
     package var severity: Severity
-    /// The name of the refusal, or `readersDisagree`.
+    /// The name of the refusal, `schemaViolated`, or what `lint` calls it: `readersDisagree`, `duplicateKey`, …
     package var name: String
+    /// Which of the schema's rules: `type`, `minimum`, `requires`, …
+    package var rule: String?
     package var key: String?
     /// In the file, from 1.
     package var line: Int64?
     package var message: String
+    /// What the schema wants, and what is there instead; a secret shows as its fingerprint.
+    package var expected: String?
+    package var found: String?
     package var remedy: String
 
     package init(
-        severity: Severity, name: String, key: String? = nil, line: Int64? = nil, message: String, remedy: String
+        severity: Severity, name: String, rule: String? = nil, key: String? = nil, line: Int64? = nil,
+        message: String, expected: String? = nil, found: String? = nil, remedy: String
     ) {
         self.severity = severity
         self.name = name
+        self.rule = rule
         self.key = key
         self.line = line
         self.message = message
+        self.expected = expected
+        self.found = found
         self.remedy = remedy
     }
 
     package init(from fields: inout Fields) throws(WireError) {
         severity = try fields.value("severity")
         name = try fields.value("name")
+        rule = try fields.optional("rule")
         key = try fields.optional("key")
         line = try fields.optional("line")
         message = try fields.value("message")
+        expected = try fields.optional("expected")
+        found = try fields.optional("found")
         remedy = try fields.value("remedy", or: "")
     }
 
     package func write(to object: inout ObjectWriter) {
         object.member("severity", severity)
         object.member("name", name)
+        object.member("rule", rule)
         object.member("key", key)
         object.member("line", line)
         object.member("message", message)
+        object.member("expected", expected)
+        object.member("found", found)
         object.member("remedy", remedy)
     }
 }

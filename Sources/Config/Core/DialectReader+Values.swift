@@ -39,6 +39,7 @@ extension DialectReader {
     private mutating func readUnterminated(
         _ quote: Dialect.QuoteRule, openedAt open: Int, bareFrom: Int, separatorEnd: Int
     ) -> (Reading.Value, Range<Int>)? {
+        noteOpenQuote(at: open)
         switch quote.unterminated {
         case .bare:
             position = bareFrom
@@ -136,6 +137,7 @@ extension DialectReader {
     private mutating func readPart(_ quote: Dialect.QuoteRule, into parts: inout Parts) -> Bool {
         let open = position
         let close = closing(quote, openedAt: open)
+        if close == nil { noteOpenQuote(at: open) }
         if close == nil, quote.unterminated == .fails {
             fail(at: open, "finds no closing quote")
             return false

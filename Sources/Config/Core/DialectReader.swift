@@ -187,6 +187,10 @@ package struct DialectReader {
         while position < end, !dialect.newlines.contains(bytes[position]) { position += 1 }
     }
 
+    mutating func noteOpenQuote(at offset: Int) {
+        reading.openQuotes.append(text.inFile(offset..<offset + 1).lowerBound)
+    }
+
     mutating func fail(at offset: Int, _ reason: String) {
         let place = min(offset, bytes.count)
         reading.failure = Reading.Failure(offset: text.inFile(place..<place).lowerBound, reason: reason)

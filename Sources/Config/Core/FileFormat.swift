@@ -27,7 +27,8 @@ package enum KeyChange: Hashable, Sendable {
 /// A file's bytes with what its format makes of them, read once for all that is asked about it.
 package struct ReadFile: Sendable {
     package let bytes: [UInt8]
-    fileprivate let lines: EnvEditor.State?
+    /// What the declared readers make of a file of lines; nil for other formats.
+    let lines: EnvEditor.State?
 
     fileprivate init(_ bytes: [UInt8]) {
         self.bytes = bytes

@@ -4,6 +4,8 @@ package struct Reading: Hashable, Sendable {
     package var bindings: [Binding] = []
     /// Why the reader refuses the file, if it does. What stands before is in `bindings` all the same.
     package var failure: Failure?
+    /// Where quotes stand in the file that open a value and never close.
+    package var openQuotes: [Int] = []
 
     /// One assignment.
     package struct Binding: Hashable, Sendable {

@@ -167,20 +167,23 @@ package struct Secrets: Hashable, Sendable {
             found.append(Stretch(range: block, value: Array(file[block])))
             at = block.upperBound
         }
-        forEachGapLine(of: file, beside: statements) { line in
-            let bytes = file[line]
-            guard let first = bytes.first(where: { !Self.blanks.contains($0) }) else { return }
-            if Self.commentMarks.contains(first) {
-                commented(file, line).map { found.append($0) }
+        Self.forEachGapLine(of: file, beside: statements) { line in
+            if Self.isUnread(file[line]) {
+                found.append(Stretch(range: line, value: Array(file[line])))
             } else {
-                found.append(Stretch(range: line, value: Array(bytes)))
+                commented(file, line).map { found.append($0) }
             }
         }
         return Self.merged(found)
     }
 
-    private static let blanks: ByteSet = " \t\r\u{0B}\u{0C}\u{EF}\u{BB}\u{BF}"
+    private static let blanks: ByteSet = " \t\r\u{0B}\u{0C}\u{FEFF}"
     private static let commentMarks: ByteSet = "#;"
+
+    /// Whether a line that lies in no statement is neither blank nor a comment.
+    static func isUnread(_ line: ArraySlice<UInt8>) -> Bool {
+        line.first { !blanks.contains($0) }.map { !commentMarks.contains($0) } ?? false
+    }
 
     /// The value of an assignment that a comment in `range` holds, or all of its text, where it is a secret.
     private func commented(_ file: [UInt8], _ range: Range<Int>) -> Stretch? {
@@ -204,7 +207,7 @@ package struct Secrets: Hashable, Sendable {
     }
 
     /// Calls `body` with every line, or part of one, that lies in no statement; without its line's end.
-    private func forEachGapLine(of file: [UInt8], beside statements: [Range<Int>], _ body: (Range<Int>) -> Void) {
+    static func forEachGapLine(of file: [UInt8], beside statements: [Range<Int>], _ body: (Range<Int>) -> Void) {
         var at = 0
         func lines(upTo end: Int) {
             while at < end {

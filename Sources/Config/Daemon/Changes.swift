@@ -206,6 +206,7 @@ extension Custody {
         var outcome = Config.Outcome(
             service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys,
             dryRun: terms.dryRun)
+        try check(kept, from: before, to: content, part.work, terms)
         if terms.dryRun {
             outcome.difference = difference(kept, from: before.bytes, head.number, to: content.bytes)
         }

@@ -13,6 +13,7 @@ enum ConfigJournal {
     private static let configAdopted = MessageID("1b508d65714347588a5a605c2866e220")
     private static let configRepaired = MessageID("b67900d248324bc594bf665736db72ce")
     private static let configTroubled = MessageID("c9529a09acd7409c971d28d5d0596589")
+    private static let configInvalid = MessageID("d49b68723bcc4c048982bb84b4d1b79e")
     private static let configMended = MessageID("741daf9bd6834efcbc9096c569dbfd4c")
 
     private static let configQuarantined = MessageID("5dd7c63db8ca4fea81fa4a0f4198cf4a")
@@ -79,6 +80,16 @@ enum ConfigJournal {
         LogEntry(
             .notice, "\(id.service): a write of \(id.path) that was cut off was cleared away", id: configRepaired,
             fields: fields(of: id))
+    }
+
+    static func invalid(_ found: ConfigInvalid, of id: Keeper.FileID) -> LogEntry {
+        var fields = fields(of: id)
+        fields["MAINSTAY_VERSION"] = String(found.version)
+        let keys = phrase(Set(found.findings.compactMap(\.key)).sorted())
+        return LogEntry(
+            .warning,
+            "\(id.service): \(id.path) at version \(found.version) is not what its schema expects, in \(keys)",
+            id: configInvalid, fields: fields)
     }
 
     static func mended(_ id: Keeper.FileID) -> LogEntry {

@@ -38,6 +38,8 @@ import Wire
     var staging = Staging()
     private var refusals: Int64 = 0
     private var applied: Int64 = 0
+    /// What was last told of files that violate their schemas.
+    var toldInvalid: [Keeper.FileID: ConfigInvalid] = [:]
     private static let jobDeadline = ChangeQueue.deadline
 
     package init(_ context: DaemonContext, settings: AllSettings) throws {
@@ -51,6 +53,7 @@ import Wire
         registerReading()
         registerChanging()
         registerDiff()
+        registerChecks()
         registerContent()
         confirming.register()
         registerTags()
@@ -67,6 +70,7 @@ import Wire
     package func start(started: @escaping @Loop () -> Void) {
         perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
         confirming.start { [self] in
+            judge(files)
             // The thread takes jobs in order: when this one ends, every file was looked at, and what was due is back.
             store.submit(deadline: Self.jobDeadline, { _ in }) { _ in started() }
         }
@@ -79,6 +83,8 @@ import Wire
         store.submit { $0.outside.keep(only: Set(ids)) }
         perform(keeper.configured(ids, now: HostClock.now().instant))
         confirming.reload()
+        toldInvalid = [:]
+        judge(files)
     }
 
     package func tick(now: Moment) -> UInt64 {
@@ -152,6 +158,7 @@ import Wire
             case .adopted: ConfigEvents.adopted
             case .restored: ConfigEvents.restored
             }
+        if draft.origin == .adopted || draft.origin == .rollback { judge(files.filter { $0.id == id }) }
         context.publish(
             event,
             ConfigApplied(

@@ -10,6 +10,8 @@ struct KeptFile: Sendable {
     var readers: [String]
     /// A change that loses more than so many per cent of keys or bytes is refused.
     var maximumShrinkPercent: Double
+    /// What its keys may hold. Nil: anything.
+    var schema: Schema?
     /// What becomes of changes past configd.
     var onOutsideChange: OutsideChange.Policy
     /// Versions kept beside the newest.
@@ -26,11 +28,13 @@ struct KeptFile: Sendable {
     static func all(_ settings: AllSettings) -> [KeptFile] {
         settings.services.flatMap { service in
             service.config.files.map { file in
+                let schema = file.schema.map { Schema($0) }
+                let secrets = Secrets(named: service.config.secrets, marked: schema?.secretMarks ?? [:])
                 let readers = file.format == .env ? file.readers.map(\.rawValue) : []
                 return KeptFile(
                     id: Keeper.FileID(service: service.name, path: file.path),
-                    format: format(of: file, readers, Secrets(named: service.config.secrets)), readers: readers,
-                    maximumShrinkPercent: service.config.maximumShrink,
+                    format: format(of: file, readers, secrets), readers: readers,
+                    maximumShrinkPercent: service.config.maximumShrink, schema: schema,
                     onOutsideChange: file.onOutsideChange == .restore ? .restore : .adopt,
                     versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)),
                     activation: ConfigActivation(file.activation ?? service.config.activation),

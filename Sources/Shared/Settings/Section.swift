@@ -87,6 +87,35 @@ struct Section {
         }
     }
 
+    /// Reads the mapping under `key`, of names that the file chose to mappings, each with `body`; more than `limit` is an
+    /// error, and so is a name that stands there twice.
+    mutating func mappings(_ key: String, atMost limit: Int, _ body: (String, inout Section) -> Void) {
+        known.append(key)
+        guard let node = entries[key]?.value else { return }
+        guard case .mapping(let pairs) = node.content else {
+            complain(key, at: node.mark, "expected a mapping of names to mappings, found \(node.description)")
+            return
+        }
+        guard pairs.count <= limit else {
+            complain(key, at: node.mark, "expected at most \(limit) names, found \(pairs.count)")
+            return
+        }
+        var seen: Set<String> = []
+        for pair in pairs {
+            guard seen.insert(pair.key).inserted else {
+                complain("\(key).\(pair.key)", at: pair.keyMark, "expected once, found again")
+                continue
+            }
+            guard (1...256).contains(pair.key.utf8.count) else {
+                complain(key, at: pair.keyMark, "expected names of 1 to 256 bytes, found one of \(pair.key.utf8.count)")
+                continue
+            }
+            // A name alone: nothing but that it is known.
+            let value = pair.value.isNothing ? YAMLNode(content: .mapping([]), mark: pair.value.mark) : pair.value
+            inner(value, path: "\(dotted(key)).\(pair.key)") { body(pair.key, &$0) }
+        }
+    }
+
     private mutating func inner(_ node: YAMLNode, path: String, _ body: (inout Section) -> Void) {
         var section = Section(node, file: file, path: path)
         body(&section)

@@ -226,6 +226,10 @@ extension ServiceConfigSettings {
             if file.format != .env, item.contains("readers") {
                 item.refuse("readers", "expected with format env only, which has lines; this file's is \(file.format)")
             }
+            item.section("schema") { file.schema = SchemaSettings.read(from: &$0) }
+            if file.format == .whole, file.schema != nil {
+                item.refuse("schema", "expected with format env or json only, which have keys; this file's is whole")
+            }
             item.read("activation", Shape<ActivationSettings>.word.optional, into: &file.activation)
             item.read("onOutsideChange", .word, into: &file.onOutsideChange)
             if !file.path.isEmpty { files.append(file) }

@@ -271,6 +271,8 @@ package struct ConfigFileSettings: Hashable, Sendable {
     package var format = Format.env
     /// Without meaning where the format is not `env`.
     package var readers: [Reader] = [.systemd]
+    /// What its keys may hold. Nil: anything.
+    package var schema: SchemaSettings?
     /// As the service's `activation`, for this file alone.
     package var activation: ActivationSettings?
     package var onOutsideChange = OutsideChange.adopt

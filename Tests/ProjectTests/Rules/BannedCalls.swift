@@ -26,12 +26,13 @@ struct Ban {
     /// C libraries, each behind one room.
     private static let libraries: [Ban] = [
         Ban(pattern: "sqlite3_", instead: "Store, on a Worker", allowedIn: ["Sources/Shared/Store"]),
+        Ban(pattern: "mainstay_pattern_", instead: "Pattern", allowedIn: ["Sources/Shared/Patterns"]),
         Ban(pattern: "yaml_", instead: "Settings", allowedIn: ["Sources/Shared/Settings"]),
         Ban(pattern: "sd_bus_call(", instead: "sd_bus_call_async: a stopped dbus-daemon hangs a call past any timeout"),
         Ban(pattern: "sd_bus_call_method(", instead: "sd_bus_call_async, for the same reason"),
         Ban(pattern: "sd_bus_", instead: "Systemd's ProcessOne", allowedIn: ["Sources/Shared/Systemd"]),
-        Ban(pattern: "Regex", instead: "RE2 or a hand-written reader: Swift's Regex took 28 s on (a+)+b"),
-        Ban(pattern: "NSRegularExpression", instead: "RE2"),
+        Ban(pattern: "Regex", instead: "Patterns (RE2) or a hand-written reader: Swift's Regex took 28 s on (a+)+b"),
+        Ban(pattern: "NSRegularExpression", instead: "Patterns"),
     ]
 
     /// Look-ups of names, which may ask a network and block.

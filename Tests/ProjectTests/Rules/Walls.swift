@@ -22,7 +22,8 @@ struct Room {
         Room(folder: "Sources/Shared/Files", mayImport: system),
         Room(folder: "Sources/Shared/Systemd", mayImport: system.union(["CSystemd", "CLinux", "Files", "Time"])),
         Room(folder: "Sources/Shared/Store", mayImport: system.union(["CSQLite"])),
-        Room(folder: "Sources/Shared/Settings", mayImport: system.union(["CYAML", "Time"])),
+        Room(folder: "Sources/Shared/Patterns", mayImport: ["CRE2"]),
+        Room(folder: "Sources/Shared/Settings", mayImport: system.union(["CYAML", "Patterns", "Time"])),
         Room(
             folder: "Sources/Shared/Runtime",
             mayImport: system.union(nio).union(collections)
@@ -33,7 +34,9 @@ struct Room {
         let heard = Set(listensTo.map { "\($0)API" })
         let core = Set(["\(name)API", "Time", "Wire", "RealModule"]).union(heard).union(collections)
         let daemon = core.union(system).union(nio)
-            .union(["\(name)Core", "Files", "Runtime", "Settings", "Store", "Systemd", "CLinux", "Subprocess"])
+            .union([
+                "\(name)Core", "Files", "Runtime", "Patterns", "Settings", "Store", "Systemd", "CLinux", "Subprocess",
+            ])
         return [
             Room(folder: "Sources/\(name)/API", mayImport: ["Wire"]),
             Room(folder: "Sources/\(name)/Core", mayImport: core),
