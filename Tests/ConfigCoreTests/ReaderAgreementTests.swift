@@ -3,10 +3,11 @@ import Foundation
 import Testing
 import Time
 
-/// The models held against the real parsers: random files, and random edits of ours, are given to both.
+/// The models held against the real parsers: random files, and random edits of ours, are given to both. Before that, edits
+/// held against the models alone, of which some have no real parser here.
 ///
 /// A parser that is not installed is skipped by name. A shell only gets files that its model calls harmless.
-/// `MAINSTAY_READER_CASES` multiplies the number of cases.
+/// `MAINSTAY_READER_CASES` multiplies the number of cases; `Scripts/prove dialects` reads what is printed of them.
 @Suite struct ReaderAgreementTests {
     private static let readers = ["node-env-file", "python-dotenv", "systemd", "bash", "dash"]
 
@@ -76,6 +77,7 @@ import Time
             return print("skipped: no \(reader) here")
         }
         try #require(real.count == cases.count)
+        Self.tell("files", reader, cases.count)
         for (file, seen) in zip(cases, real) {
             let model = DialectReader.read(file, as: dialect)
             let shown = String(decoding: file, as: UTF8.self).debugDescription
@@ -92,27 +94,102 @@ import Time
         }
     }
 
-    @Test("what the editor writes for all readers every real one reads back", arguments: readers)
-    func randomEdits(reader: String) throws {
-        let editor = EnvEditor(readers: Dialect.unstated)
-        var random = SeededRandom(seed: 12)
-        var cases: [[UInt8]] = []
-        var values: [[UInt8]] = []
-        while cases.count < 400 * Self.times {
+    // MARK: Edits
+
+    /// A change of the key `K`, made for some readers.
+    private struct Edit {
+        var readers: [Dialect]
+        var before: [UInt8]
+        var after: [UInt8]
+        var value: [UInt8]
+
+        var shown: String { String(decoding: before, as: UTF8.self).debugDescription }
+    }
+
+    /// Random edits, until so many were made; what the editor refuses is not counted. `wanted` may turn a file down.
+    private static func edits(
+        _ count: Int, seed: UInt64, wanted: (EnvEditor, [UInt8]) -> Bool = { _, _ in true },
+        for readers: (inout SeededRandom) -> [Dialect]
+    ) -> [Edit] {
+        var random = SeededRandom(seed: seed)
+        var edits: [Edit] = []
+        while edits.count < count {
+            let editor = EnvEditor(readers: readers(&random))
             let value = Array(Samples.value(&random).utf8)
-            let file = Array(Samples.file(&random).utf8)
-            guard editor.readings(of: file).allSatisfy(Self.isHarmless),
-                let after = try? editor.apply([.set(key: "K", value: value)], to: file)
+            let before = Array(Samples.file(&random).utf8)
+            guard wanted(editor, before),
+                let after = try? editor.apply([.set(key: "K", value: value)], to: before)
             else { continue }
-            cases.append(after)
-            values.append(value)
+            edits.append(Edit(readers: editor.readers, before: before, after: after, value: value))
         }
-        guard let real = try Self.realReadings(reader, cases) else {
-            return print("skipped: no \(reader) here")
+        return edits
+    }
+
+    /// Whether nothing but the value's own bytes differs: the file is the same but for the value of one assignment, as it
+    /// stood to one of the readers, or but for a line at its end that assigns `K`.
+    private static func changesOnlyTheValue(_ edit: Edit, _ readings: [Reading]) -> Bool {
+        let (before, after) = (edit.before, edit.after)
+        guard before != after else { return true }
+        let isReplaced = readings.compactMap { $0.binding(of: "K")?.raw }.contains { raw in
+            after.count >= before.count - raw.count && after.starts(with: before[..<raw.lowerBound])
+                && after.suffix(before.count - raw.upperBound) == before[raw.upperBound...]
         }
-        for (index, seen) in real.enumerated() {
-            let shown = String(decoding: cases[index], as: UTF8.self).debugDescription
-            #expect(seen?[Self.hexadecimal("K".utf8)] == Self.hexadecimal(values[index]), "\(reader): \(shown)")
+        guard !isReplaced else { return true }
+        guard after.starts(with: before) else { return false }
+        var added = after[before.count...]
+        let lineEnds: [[UInt8]] = [[0x0A], [0x0D, 0x0A]]
+        if let lineEnd = lineEnds.first(where: added.starts), before.last != 0x0A {
+            added = added.dropFirst(lineEnd.count)
         }
+        return added.starts(with: "K=".utf8) && added.last == 0x0A
+    }
+
+    @Test("an edit changes the value's own bytes alone, and every declared reader's model reads what was meant")
+    func modelledEdits() {
+        let edits = Self.edits(4000 * Self.times, seed: 13) { random in
+            Dialect.all.filter { _ in Bool.random(using: &random) }
+        }
+        var asked: [String: Int] = [:]
+        for edit in edits {
+            let editor = EnvEditor(readers: edit.readers)
+            let (old, new) = (editor.readings(of: edit.before), editor.readings(of: edit.after))
+            #expect(Self.changesOnlyTheValue(edit, old), "\(edit.shown)")
+            for (reader, (old, new)) in zip(editor.readers, zip(old, new)) {
+                asked[reader.name, default: 0] += 1
+                var (others, effective) = (old.effective, new.effective)
+                others["K"] = nil
+                #expect(effective.removeValue(forKey: "K") == .text(edit.value), "\(reader.name): \(edit.shown)")
+                #expect(effective == others, "\(reader.name): \(edit.shown)")
+            }
+        }
+        Self.tell("edits", "all together", edits.count)
+        for (reader, count) in asked { Self.tell("edits by model", reader, count) }
+    }
+
+    @Test(
+        "what the editor writes for all readers every real one reads back, and all else as before", arguments: readers)
+    func randomEdits(reader: String) throws {
+        let edits = Self.edits(
+            200 * Self.times, seed: 12, wanted: { $0.readings(of: $1).allSatisfy(Self.isHarmless) },
+            for: { _ in Dialect.unstated })
+        guard let before = try Self.realReadings(reader, edits.map(\.before)),
+            let after = try Self.realReadings(reader, edits.map(\.after))
+        else { return print("skipped: no \(reader) here") }
+        try #require(before.count == edits.count && after.count == edits.count)
+        Self.tell("edits", reader, edits.count)
+        let key = Self.hexadecimal("K".utf8)
+        for (edit, (old, new)) in zip(edits, zip(before, after)) {
+            #expect(Self.changesOnlyTheValue(edit, EnvEditor(readers: edit.readers).readings(of: edit.before)))
+            var (others, seen) = (try #require(old, "\(edit.shown)"), try #require(new, "\(edit.shown)"))
+            others[key] = nil
+            #expect(seen.removeValue(forKey: key) == Self.hexadecimal(edit.value), "\(reader): \(edit.shown)")
+            #expect(seen == others, "\(reader): \(edit.shown)")
+        }
+    }
+
+    /// For `Scripts/prove dialects`.
+    private static func tell(_ what: String, _ reader: String, _ cases: Int) {
+        let isModelled = Dialect.named(reader)?.isModelled ?? false
+        print("dialects: \(what)|\(reader)|\(cases)|\(isModelled ? "modelled" : "real")")
     }
 }

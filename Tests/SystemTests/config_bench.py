@@ -57,7 +57,7 @@ class Bench:
         # How long a call may take, in seconds.
         self.timeout = 5
 
-    def start(self, *wrapper, limit_s=10.0):
+    def start(self, *wrapper, limit_s=30.0):
         """Returns when configd says that it is ready, as it would to systemd: every file was looked at, and what was due is done. A
         wrapper must end in the daemon under its own number. Each start is another boot of the host where `boots` are counted."""
         notices = self.root / "notices"

@@ -124,7 +124,7 @@ def contend(configd, seed, everyone):
             time.sleep(KILL_EVERY_S)
             bench.stop(signal.SIGKILL)
             kills += 1
-            bench.start(limit_s=30)
+            bench.start()
         for thread in threads:
             thread.join()
         wrong = [problem for client in clients for problem in client.wrong]

@@ -27,9 +27,11 @@ TORN = 24
 STRIDE = 1
 # So many changes of a large file follow each other until the ledger's log is written back into the database.
 CHANGES = 40
+# The same where the cut is the second one, of which each first one has its own.
+TORN_AGAIN = 6
 # Each how many-th of a change's syncs and renames is where a crash leaves what a start is then cut on.
 START_STRIDE = 1
-BRIEF = {"TORN": 1, "STRIDE": 6, "START_STRIDE": 4}
+BRIEF = {"TORN": 1, "STRIDE": 6, "START_STRIDE": 4, "TORN_AGAIN": 1}
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 WRITERS = {
@@ -270,7 +272,7 @@ def start_after_cut(bench, recording, told):
         generation = next(place for place, one in enumerate(told.generations) if list(one.values()) == found)
         only = Story(told.generations[:generation + 1], told.origins)
         seed = f"start after {call.name}, the {number}th"
-        results.append(cut_everywhere(again, seed, told, as_told(bench, only, generation, told), close=False))
+        results.append(cut_everywhere(again, seed, told, as_told(bench, only, generation, told), again=True))
     bench.close()
     return added(results)
 
@@ -295,10 +297,10 @@ def folders_of(bench):
     return ("state", *(folder.name for folder in bench.folders))
 
 
-def cut_everywhere(recording, seed, told, checked, is_wanted=lambda call: True, close=True):
+def cut_everywhere(recording, seed, told, checked, is_wanted=lambda call: True, again=False):
     """Cuts the power after each call in each way, starts configd on what is left, and has it `checked`, which is told what was
-    acknowledged. `told` is the story, whose first generation counts as old."""
-    bench, seen, wanted = recording.bench, set(), 0
+    acknowledged. `told` is the story, whose first generation counts as old. The bench is closed unless it is cut `again`."""
+    bench, seen, wanted, torn = recording.bench, set(), 0, TORN_AGAIN if again else TORN
     counts = {"prefixes": 0, "cuts": 0, "states": 0, "old": 0, "new": 0, "wrong": []}
     for number, (call, acknowledged, acts) in enumerate(recording.prefixes()):
         if not (acts and is_wanted(call)):
@@ -307,7 +309,7 @@ def cut_everywhere(recording, seed, told, checked, is_wanted=lambda call: True, 
         if wanted % STRIDE and not (call and call.isToSocket):
             continue
         counts["prefixes"] += 1
-        for cut in [disk_model.Kept(), disk_model.Lost(), *(disk_model.Torn(seed, number, one) for one in range(TORN))]:
+        for cut in [disk_model.Kept(), disk_model.Lost(), *(disk_model.Torn(seed, number, one) for one in range(torn))]:
             counts["cuts"] += 1
             tree = recording.disk.after(cut)
             key = digest_of(tree, acknowledged)
@@ -322,7 +324,7 @@ def cut_everywhere(recording, seed, told, checked, is_wanted=lambda call: True, 
             counts["wrong"] += [f"{place}: {problem}" for problem in checked(acknowledged)]
         if len(counts["wrong"]) > 20:
             break
-    if close:
+    if not again:
         bench.close()
     return counts
 
