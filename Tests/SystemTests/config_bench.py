@@ -54,6 +54,8 @@ class Bench:
         self.daemon = None
         self.calls = 0
         self.boots = None
+        # As what the files of some inodes are to be seen, and the library that sees to it (Tests/Fixtures/same_files.c).
+        self.known, self.preload = {}, None
         # How long a call may take, in seconds.
         self.timeout = 5
 
@@ -63,6 +65,9 @@ class Bench:
         notices = self.root / "notices"
         notices.unlink(missing_ok=True)
         environment = {**os.environ, "NOTIFY_SOCKET": str(notices)}
+        if self.preload:
+            same = ",".join(f"{inode}={':'.join(map(str, identity))}" for inode, identity in self.known.items())
+            environment |= {"LD_PRELOAD": self.preload, "SAME_FILES": same}
         if self.boots is not None:
             self.boots += 1
             environment["MAINSTAY_BOOT_ID"] = f"{self.boots:032x}"

@@ -21,8 +21,10 @@ SECTOR = 512
 class File:
     """A file's bytes and rights: those that are owed, and what was done since."""
 
-    def __init__(self, data=b"", mode=0o600, uid=0, gid=0, attributes=None):
+    def __init__(self, data=b"", mode=0o600, uid=0, gid=0, attributes=None, identity=None):
         self.data, self.writes = bytes(data), []
+        # Inode, and seconds and nanoseconds of its last change, as the program saw them; None where it never looked.
+        self.identity = identity
         self.rights = self.owed_rights = {"mode": mode, "uid": uid, "gid": gid, "attributes": dict(attributes or {})}
 
     def size(self):
@@ -82,22 +84,23 @@ class Unnamed(typing.NamedTuple):
 
 
 class Disk:
-    """The folders `folders` of `root`, as they were found, all of it owed; then what `do` is told."""
+    """The folders `folders` of `root`, as they were found, all of it owed; then what `do` is told. `known` says as what the files
+    of some inodes are to be seen."""
 
-    def __init__(self, root, folders):
-        self.root = pathlib.Path(root)
+    def __init__(self, root, folders, known=None):
+        self.root, self.known = pathlib.Path(root), known or {}
         self.top = {name: self.found(self.root / name) for name in folders}
         self.descriptors, self.positions = {}, {}
 
-    @classmethod
-    def found(cls, path):
+    def found(self, path):
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode):
             attributes = {name: os.getxattr(path, name) for name in os.listxattr(path)}
-            return File(path.read_bytes(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, attributes)
+            return File(path.read_bytes(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, attributes,
+                        self.known.get(status.st_ino, (status.st_ino, *divmod(status.st_ctime_ns, 10**9))))
         folder = Folder(stat.S_IMODE(status.st_mode))
         folder.rights.update(uid=status.st_uid, gid=status.st_gid)
-        folder.owed = {entry.name: cls.found(entry) for entry in path.iterdir()}
+        folder.owed = {entry.name: self.found(entry) for entry in path.iterdir()}
         return folder
 
     # ---- What a call does
@@ -272,6 +275,19 @@ class Disk:
             file.set(attributes={**file.rights["attributes"], name: bytes_of(call.arguments[2])})
         return file is not None
 
+    def _newfstatat(self, call):
+        text = ", ".join(call.arguments)
+        if "AT_EMPTY_PATH" in text:
+            node = self.descriptors.get(call.descriptor())
+        else:
+            folder, name = self.place(call.descriptor(), call.text(1))
+            node = folder.names().get(name) if folder else None
+        if isinstance(node, File):
+            numbers = (re.search(rf"\b{name}=(\d+)", text) for name in ("st_ino", "st_ctime", "st_ctime_nsec"))
+            seen = tuple(int(number.group(1)) for number in numbers)
+            node.identity = self.known.get(seen[0], seen)
+        return False
+
     def _mmap(self, call):
         """SQLite's shared memory is mapped, and after a crash it is made anew; nothing else may be written so."""
         if "MAP_SHARED" not in call.arguments[3] or "PROT_WRITE" not in call.arguments[2]:
@@ -288,7 +304,7 @@ class Disk:
     # ---- The power goes
 
     def after(self, cut):
-        """What the folders hold after a power cut, as {path under the root: (kind, bytes, rights)}."""
+        """What the folders hold after a power cut, as {path under the root: (kind, bytes, rights, identity)}."""
         tree = {}
         for name, folder in self.top.items():
             self._after(cut, name, folder, tree)
@@ -296,9 +312,9 @@ class Disk:
 
     def _after(self, cut, path, node, tree):
         if isinstance(node, File):
-            tree[path] = ("file", cut.bytes(node, path), copy.deepcopy(cut.rights(node)))
+            tree[path] = ("file", cut.bytes(node, path), copy.deepcopy(cut.rights(node)), node.identity)
             return
-        tree[path] = ("folder", b"", dict(node.rights))
+        tree[path] = ("folder", b"", dict(node.rights), None)
         for name, below in sorted(node.names(cut.names(node)).items()):
             self._after(cut, f"{path}/{name}", below, tree)
 

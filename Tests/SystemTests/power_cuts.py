@@ -31,7 +31,7 @@ CHANGES = 40
 TORN_AGAIN = 6
 # Each how many-th of a change's syncs and renames is where a crash leaves what a start is then cut on.
 START_STRIDE = 1
-BRIEF = {"TORN": 1, "STRIDE": 6, "START_STRIDE": 4, "TORN_AGAIN": 1}
+BRIEF = {"TORN": 1, "STRIDE": 6, "CHANGES": 24, "START_STRIDE": 4, "TORN_AGAIN": 1}
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 WRITERS = {
@@ -64,6 +64,7 @@ OUTSIDE = set(cases())
 
 
 def outside(case, host, runs):
+    subprocess.run([str(PROJECT / "Scripts/lib/packages"), "gcc", "libc6-dev"], check=True)
     configd = str(pathlib.Path(host.build) / "configd")
     run = {
         "first start": first_start, "set": change, "rollback": rollback, "checkpoint": checkpoint,
@@ -82,7 +83,11 @@ def outside(case, host, runs):
 def bench_for(configd, old=FILE, **options):
     """In memory: the model says what is durable, so that the disk need not."""
     root = tempfile.mkdtemp(prefix="mainstay-powercuts-", dir="/dev/shm")
-    return Bench(root, configd, old=old, **options)
+    bench = Bench(root, configd, old=old, **options)
+    bench.preload = str(bench.root / "same_files.so")
+    source = str(PROJECT / "Tests/Fixtures/same_files.c")
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", bench.preload, source], check=True)
+    return bench
 
 
 class Recording:
@@ -90,7 +95,7 @@ class Recording:
 
     def __init__(self, bench):
         self.bench, self.log = bench, bench.root / "strace"
-        self.disk = disk_model.Disk(bench.root, folders_of(bench))
+        self.disk = disk_model.Disk(bench.root, folders_of(bench), bench.known)
         self.began, self.generations = None, {}
 
     def __enter__(self):
@@ -342,7 +347,7 @@ def as_told(bench, told, least=0, before=None):
 
 def digest_of(tree, *expected):
     digest = hashlib.sha256(repr(expected).encode())
-    for path, (kind, data, rights) in sorted(tree.items()):
+    for path, (kind, data, rights, _) in sorted(tree.items()):
         digest.update(repr((path, kind, len(data), sorted(rights.items()))).encode())
         digest.update(data)
     return digest.digest()
@@ -352,7 +357,8 @@ def materialise(bench, tree):
     """Makes the bench's folders what a cut left."""
     for name in folders_of(bench):
         shutil.rmtree(bench.root / name, ignore_errors=True)
-    for path, (kind, data, rights) in tree.items():
+    bench.known = {}
+    for path, (kind, data, rights, identity) in tree.items():
         path = bench.root / path
         if kind == "folder":
             path.mkdir()
@@ -362,6 +368,8 @@ def materialise(bench, tree):
         os.chmod(path, rights["mode"])
         for name, value in rights["attributes"].items():
             os.setxattr(path, name, value)
+        if identity is not None:
+            bench.known[path.stat().st_ino] = identity
 
 
 def path_of(call):
@@ -391,7 +399,7 @@ def canary(_):
                 continue
             floor = 1 if is_farewell(call) else 0
             for cut in [disk_model.Kept(), disk_model.Lost(), *(disk_model.Torn(writer, number, one) for one in range(8))]:
-                kind, content, _ = disk.after(cut).get("service/.env", ("none", None, None))
+                content = disk.after(cut).get("service/.env", (None, None))[1]
                 faults += content not in ((FILE, new("4000", FILE))[floor:])
         found[writer] = faults
         if (faults == 0) != (writer == "whole"):

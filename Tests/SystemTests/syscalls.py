@@ -6,13 +6,15 @@ import re
 import time
 import typing
 
-# The calls that change what a disk holds or a name means, and those that say which descriptor is which file. `mmap` and `dup`
+# The calls that change what a disk holds or a name means, and those that say which descriptor is which file, and
+# how a program knows it again. `mmap` and `dup`
 # are there to be refused: the model follows neither.
 CALLS = (
     "openat", "openat2", "close", "lseek", "write", "writev", "pwrite64", "pwritev", "ftruncate", "truncate", "fallocate",
     "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "symlinkat", "mkdir", "mkdirat", "rmdir",
     "fsync", "fdatasync", "sync_file_range", "fchown", "fchownat", "chown", "fchmod", "fchmodat", "chmod", "fsetxattr",
     "fremovexattr", "mmap", "dup", "dup2", "dup3", "sendmsg", "sendto", "copy_file_range", "sendfile", "io_uring_enter",
+    "newfstatat",
 )
 _LINE = re.compile(r"(\d+) +(.*)")
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+|\?)")
@@ -44,7 +46,7 @@ class Call(typing.NamedTuple):
 
 def strace(log):
     """The words that run a program under strace, as a child of the caller; `read` waits for the log's end."""
-    return ["strace", "-D", "-f", "-q", "-xx", "-y", "-s", str(64 << 20), "--seccomp-bpf", "-e",
+    return ["strace", "-D", "-f", "-q", "-xx", "-y", "-s", str(64 << 20), "--seccomp-bpf", "-e", "abbrev=none", "-e",
             "trace=" + ",".join(CALLS), "-o", str(log)]
 
 
