@@ -106,6 +106,43 @@ private func uncommented(_ text: String) -> String {
         #expect(uncommented(shipped).contains("\nwatchdogd:"))
     }
 
+    @Test func `what follows etcd is read, and contradictions in it are told`() throws {
+        let folder = try SettingsFolder()
+        try folder.write(
+            "mainstay.yaml",
+            """
+            etcd:
+              endpoints: [http://127.0.0.1:2379, "http://[::1]:2379"]
+              services:
+                - name: gateway
+                  confirm: 1min
+                - name: worker
+            """)
+        let etcd = try AllSettings.load(directory: folder.path).mainstay.etcd
+        #expect(etcd.endpoints.map(\.port) == [2379, 2379])
+        #expect(etcd.services.map(\.confirm) == [.seconds(60), nil])
+        try folder.write(
+            "mainstay.yaml",
+            """
+            etcd:
+              endpoints: [https://etcd.example:2379]
+              prefix: /mainstay
+              statusPrefix: /mainstay/status/
+              user: gateway
+              services:
+                - name: gateway
+                  confirm: 10
+                - confirm: 1min
+            """)
+        let places = folder.problems().map { $0.split(separator: ":").prefix(4).joined(separator: ":") }
+        #expect(
+            places == [
+                "mainstay.yaml:2:14: etcd.endpoints", "mainstay.yaml:3:11: etcd.prefix",
+                "mainstay.yaml:4:17: etcd.statusPrefix", "mainstay.yaml:5:9: etcd.user",
+                "mainstay.yaml:8:16: etcd.services[0].confirm", "mainstay.yaml:9:7: etcd.services[1].name",
+            ], "\(folder.problems())")
+    }
+
     @Test func `the example of a service shows every key, and the defaults that it names are the defaults`() throws {
         let shipped = try projectFile("systemd/defaults/services/example.yaml")
         #expect(try service(shipped) == ServiceSettings(name: "gateway", unit: "example.service"))

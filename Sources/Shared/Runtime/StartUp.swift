@@ -57,7 +57,9 @@ package enum StartUp {
 
         func begin(on socket: CInt, settings: AllSettings) {
             Loop.post { [self] in
-                do { try assemble(on: socket, settings: settings) } catch { fail(Program.name, "\(error)", code: 70) }
+                do { try assemble(on: socket, settings: settings) } catch {
+                    fail(Program.name, "\(error)", code: error is SettingsRefused ? 78 : 70)
+                }
             }
         }
 

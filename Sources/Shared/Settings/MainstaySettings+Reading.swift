@@ -12,6 +12,7 @@ extension MainstaySettings {
         section.section("metricsd") { metricsd.read(from: &$0) }
         section.section("healthd") { healthd.read(from: &$0) }
         section.section("watchdogd") { watchdogd.read(from: &$0) }
+        section.section("etcd") { etcd.read(from: &$0) }
     }
 }
 

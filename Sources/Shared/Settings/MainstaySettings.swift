@@ -14,6 +14,7 @@ package struct MainstaySettings: Hashable, Sendable {
     package var metricsd = MetricsdSettings()
     package var healthd = HealthdSettings()
     package var watchdogd = WatchdogdSettings()
+    package var etcd = EtcdSettings()
 
     package init() {}
 }
