@@ -91,10 +91,13 @@ let concerns: [Target] =
     + concern(
         "Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http],
         traces: ["Traces"])
+    + concern("ConfigEtcd", daemon: "configd-etcd", listensTo: ["Config"], libraries: [http])
 
-let apis: [Target.Dependency] = ["ConfigAPI", "MetricsAPI", "HealthAPI", "WatchdogAPI"]
+let apis: [Target.Dependency] = ["ConfigAPI", "MetricsAPI", "HealthAPI", "WatchdogAPI", "ConfigEtcdAPI"]
 let cores: [Target.Dependency] = ["ConfigCore", "MetricsCore", "HealthCore", "WatchdogCore"]
-let daemons: [Target.Dependency] = ["ConfigDaemon", "MetricsDaemon", "HealthDaemon", "WatchdogDaemon"]
+let daemons: [Target.Dependency] = [
+    "ConfigDaemon", "MetricsDaemon", "HealthDaemon", "WatchdogDaemon", "ConfigEtcdDaemon",
+]
 
 let tops: [Target] = [
     .executableTarget(
@@ -119,7 +122,7 @@ let tests: [Target] = [
     .testTarget(
         name: "DaemonTests",
         dependencies: apis + daemons
-            + ["mainstay", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux"] + nio,
+            + ["mainstay", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux", http] + nio,
         path: "Tests/DaemonTests", swiftSettings: house),
     .testTarget(
         name: "CLITests", dependencies: ["mainstay", "MetricsAPI", "Wire"], path: "Tests/CLITests",

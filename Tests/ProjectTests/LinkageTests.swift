@@ -62,7 +62,7 @@ enum Linkage {
         return bytes
     }
 
-    @Test(arguments: ["configd", "metricsd", "healthd", "watchdogd"])
+    @Test(arguments: ["configd", "metricsd", "healthd", "watchdogd", "configd-etcd"])
     func `a daemon links no Foundation and no ICU`(daemon: String) throws {
         let folder = try #require(Self.folder, "the runner was started without a bundle")
         let needed = try #require(Linkage.needed(read("\(folder)/\(daemon)")), "\(folder)/\(daemon) is no ELF program")

@@ -1,4 +1,5 @@
 import ConfigAPI
+import ConfigEtcdAPI
 import HealthAPI
 import MetricsAPI
 import Testing
@@ -52,12 +53,13 @@ struct Contract: Sendable {
     }
 }
 
-/// The four sockets: their methods, the data of their events, and their refusals with figures as an example has them.
+/// The sockets: their methods, the data of their events, and their refusals with figures as an example has them.
 enum Socket: String, CaseIterable, Sendable {
     case configd
     case metricsd
     case healthd
     case watchdogd
+    case configdEtcd = "configd-etcd"
 
     var contracts: [Contract] {
         switch self {
@@ -96,6 +98,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(CheckProcessHealth.self), Contract(EscalateToOperator.self),
                 Contract(RecordRecoveryEvent.self), Contract(Heartbeat.self),
             ]
+        case .configdEtcd: Contract.common(own: EtcdStatus.self)
         }
     }
 
@@ -106,6 +109,7 @@ enum Socket: String, CaseIterable, Sendable {
         case .metricsd: MetricsEvents.all
         case .healthd: HealthEvents.all
         case .watchdogd: WatchdogEvent.names
+        case .configdEtcd: []
         }
     }
 
@@ -143,6 +147,7 @@ enum Socket: String, CaseIterable, Sendable {
                 "operatorCalled": Message(OperatorCalled.self), "recoveryRecorded": Message(RecoveryRecorded.self),
                 "adopted": Message(Adopted.self), "operatorActed": Message(OperatorActed.self),
             ]
+        case .configdEtcd: [:]
         }
     }
 }

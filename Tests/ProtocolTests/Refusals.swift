@@ -50,6 +50,7 @@ extension Socket {
                 WatchdogErrors.notRunning("gateway", condition: .operatorStopped), WatchdogErrors.badCursor("abc"),
                 WatchdogErrors.notNow("gateway", condition: .adopting), WatchdogErrors.storeSilent("no answer in 2 s"),
             ]
+        case .configdEtcd: []
         }
     }
 

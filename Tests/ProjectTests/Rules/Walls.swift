@@ -7,7 +7,7 @@ struct Room {
     /// Concerns, and whom each listens to: the one-way arrows.
     static let concerns: [(name: String, listensTo: [String])] = [
         ("Config", []), ("Metrics", ["Config"]), ("Health", ["Config", "Metrics"]),
-        ("Watchdog", ["Config", "Metrics", "Health"]),
+        ("Watchdog", ["Config", "Metrics", "Health"]), ("ConfigEtcd", ["Config"]),
     ]
 
     private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"]

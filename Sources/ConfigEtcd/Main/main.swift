@@ -1,0 +1,3 @@
+import ConfigEtcdDaemon
+
+ConfigdEtcd.run()
