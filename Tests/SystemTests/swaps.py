@@ -29,7 +29,8 @@ BRIEF = {"SWAPS": 500}
 USER = 61_234
 CANARY = b"canary-5d1fb0c7a6e9"
 # What a change may be refused with here. Anything else is a fault.
-REFUSALS = ("notPlainFile", "fileMissing", "fileChanging", "ownerChanged", "shrinkRefused", "notPermitted")
+REFUSALS = ("notPlainFile", "fileMissing", "ownerChanged", "shrinkRefused", "notPermitted",
+            "beingWritten")
 # What is looked at of what lies outside.
 WHAT = ("content", "inode", "uid", "gid", "mode", "mtime")
 # Each reply of these is looked through for the canary.
