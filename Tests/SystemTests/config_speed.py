@@ -1,0 +1,149 @@
+"""What a durable change costs beside the least that a durable write costs, alone and with 64 writers, at 100 and at 100,000 versions."""
+
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import tempfile
+
+from config_bench import Bench
+
+TITLE = "a durable change beside temp, fsync, rename, fsync in C"
+RUNS = 8
+MACHINE = False
+PROGRAMS = ("configd",)
+
+SOURCES = pathlib.Path(__file__).resolve().parents[2] / "Scripts/lib/bench"
+# The file: 64 keys, filled up to the size of the floor's.
+BYTES = 4096
+KEYS = 64
+FILE = "".join(f"K{number}={0:020}\n" for number in range(KEYS)).encode()
+FILE += b"# " + b"x" * (BYTES - len(FILE) - 3) + b"\n"
+ALONE = 200
+# Each of 64 writers makes so many changes of its own key.
+EACH = 20
+FEW, MANY = 100, 100_000
+ASKED = 60
+BRIEF = {"ALONE": 60, "EACH": 5, "MANY": 2_000, "ASKED": 20}
+
+# The most and the least that the issue allows.
+AT_MOST = {"to the floor": 2.0, "at many versions": 1.5, "PSS MiB": 12.0}
+AT_LEAST_GROUPED = 4.0
+
+
+def cases():
+    return ["one at a time", "64 writers", "many versions"]
+
+
+OUTSIDE = set(cases())
+
+
+def outside(case, host, runs):
+    # On a disk, not in memory: /tmp may be either.
+    folder = tempfile.mkdtemp(prefix="mainstay-config-speed-", dir="/var/tmp")
+    kept = f"configd:\n  versionsKept: {MANY + FEW}\n" if case == "many versions" else ""
+    bench = Bench(f"{folder}/configd", str(pathlib.Path(host.build) / "configd"), mainstay=kept, old=FILE)
+    try:
+        for name in ("setter", "floor"):
+            subprocess.run(["gcc", "-O2", "-o", f"{folder}/{name}", f"{SOURCES}/{name}.c"], check=True)
+        bench.start()
+        yield from {"one at a time": alone, "64 writers": together, "many versions": versions}[case](bench, folder, runs)
+    finally:
+        bench.stop()
+        shutil.rmtree(folder)
+
+
+def setter(bench, folder, writers, count):
+    words = [f"{folder}/setter", str(bench.root / "sockets/configd.sock"), str(writers), str(count)]
+    figures = json.loads(subprocess.check_output(words))
+    if figures["refused"]:
+        raise RuntimeError(f"{figures['refused']} changes were refused")
+    return figures
+
+
+def floor_ns(bench, folder):
+    words = [f"{folder}/floor", str(bench.root / "service/floor"), str(len(FILE)), str(ALONE)]
+    return int(subprocess.check_output(words))
+
+
+def pss_mib(bench):
+    for line in pathlib.Path(f"/proc/{bench.daemon.pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return round(int(line.split()[1]) / 1024, 2)
+    raise RuntimeError("no Pss")
+
+
+def alone(bench, folder, runs):
+    """Turn about, so that both see the same disk."""
+    setter(bench, folder, 1, ALONE)
+    for _ in range(runs):
+        floor, change = floor_ns(bench, folder), setter(bench, folder, 1, ALONE)
+        yield {"floorUs": round(floor / 1000), "setUs": round(change["medianNs"] / 1000),
+               "ratio": round(change["medianNs"] / floor, 2), "pssMiB": pss_mib(bench)}
+
+
+def together(bench, folder, runs):
+    setter(bench, folder, KEYS, EACH)
+    for _ in range(runs):
+        serial, grouped = setter(bench, folder, 1, ALONE), setter(bench, folder, KEYS, EACH)
+        yield {"serialPerS": round(serial["perSecond"]), "groupedPerS": round(grouped["perSecond"]),
+               "ratio": round(grouped["perSecond"] / serial["perSecond"], 2), "pssMiB": pss_mib(bench)}
+
+
+def versions(bench, folder, runs):
+    """The same questions where there are few versions and where there are many."""
+    measured = []
+    for count in (FEW, MANY):
+        while (newest := bench.call("history", service="gateway", limit=1)["versions"][0]["version"]) < count:
+            setter(bench, folder, KEYS, max(1, min(200, (count - newest) // KEYS)))
+        measured.append([ask(bench) for _ in range(runs)])
+        memory = pss_mib(bench)
+    for few, many in zip(*measured):
+        yield {**{f"{name}Us": [few[name], many[name]] for name in few}, "pssMiB": memory}
+
+
+def ask(bench):
+    """The median time of each question, in microseconds. A rollback goes to a version that is long past."""
+    import time
+
+    newest = bench.call("history", service="gateway", limit=1)["versions"][0]["version"]
+    questions = {
+        "history": lambda: bench.call("history", service="gateway", limit=50),
+        "diff": lambda: bench.call("diff", service="gateway", **{"from": newest - FEW // 2, "to": newest}),
+        "rollback": lambda: bench.call("rollback", service="gateway", version=newest - FEW // 2),
+    }
+    figures = {}
+    for name, question in questions.items():
+        times = []
+        for _ in range(ASKED):
+            began = time.perf_counter_ns()
+            question()
+            times.append(time.perf_counter_ns() - began)
+        figures[name] = round(statistics.median(times) / 1000)
+    return figures
+
+
+def report(results):
+    figures, problems = {}, []
+    for case, runs in results.items():
+        figures[case] = {"pssMiB": max(one["pssMiB"] for one in runs)}
+        for name in runs[0]:
+            values = [one[name] for one in runs]
+            if name == "pssMiB":
+                continue
+            if isinstance(values[0], list):
+                few, many = (statistics.median(column) for column in zip(*values))
+                ratio = round(statistics.median(pair[1] / pair[0] for pair in values), 2)
+                figures[case][name] = {"few": few, "many": many, "ratio": ratio}
+                if ratio > AT_MOST["at many versions"]:
+                    problems.append(f"{name} takes {ratio} times as long at {MANY} versions")
+            else:
+                figures[case][name] = statistics.median(values)
+        if figures[case]["pssMiB"] > AT_MOST["PSS MiB"]:
+            problems.append(f"{case}: PSS {figures[case]['pssMiB']} MiB")
+    if (ratio := figures.get("one at a time", {}).get("ratio", 0)) > AT_MOST["to the floor"]:
+        problems.append(f"one change takes {ratio} times the floor, at most {AT_MOST['to the floor']}")
+    if (ratio := figures.get("64 writers", {}).get("ratio", AT_LEAST_GROUPED)) < AT_LEAST_GROUPED:
+        problems.append(f"64 writers make {ratio} times as many changes as one, at least {AT_LEAST_GROUPED}")
+    return figures, problems
