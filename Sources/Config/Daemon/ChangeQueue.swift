@@ -73,6 +73,8 @@ import Wire
                 for waiting in group { waiting.answer(.failure(Configd.error(error))) }
             }
             self?.next()
+            // Otherwise the next group does it.
+            if self?.isBusy == false { self?.store.submit { $0.closeReplaced() } }
         }
     }
 

@@ -113,6 +113,7 @@ extension Custody {
     /// Makes the changes of `requests`, all of which are about the same files, one after the other, with one write of each
     /// file. `announced` is what the loop knows of the files.
     func change(_ requests: [Request], announced: [Keeper.FileID: Int64]) -> Changed {
+        closeReplaced()
         let files = requests.first?.parts.map(\.kept).sorted { $0.id.path < $1.id.path } ?? []
         for attempt in 1...Self.attempts {
             var batch: Batch
@@ -270,6 +271,7 @@ extension Custody {
     // MARK: How it ends
 
     private func ended(_ batch: Batch, _ announced: [Keeper.FileID: Int64]) -> Changed {
+        keepOpen(batch.drafts.map(\.sight.file))
         var changed = Changed(results: batch.results)
         for draft in batch.drafts {
             var sight = draft.sight

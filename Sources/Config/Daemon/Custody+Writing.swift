@@ -78,6 +78,9 @@ extension Custody {
     private func record(
         _ intent: Intent, _ writes: [FileWrite], _ alsoRecording: (Intent) throws(StoreError) -> Void
     ) throws(StepFailure) {
+        for write in writes {
+            if let last = write.versions.last { write.sight.file.begin(last.content) }
+        }
         var contents: [Digest: [UInt8]] = [:]
         for (version, content) in writes.flatMap(\.versions) { contents[version.draft.content] = content }
         try ledger("record") { () throws(StoreError) in

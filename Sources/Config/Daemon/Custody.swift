@@ -34,6 +34,16 @@ final class Custody {
         versions = try VersionStore(folder: folder)
     }
 
+    /// Files that were replaced. Whoever lets go of the last descriptor of such a file waits until its space is freed, and
+    /// that need not be who waits for an answer.
+    private var replaced: [GuardedFile] = []
+
+    /// Keeps replaced files open until `closeReplaced`.
+    func keepOpen(_ files: [GuardedFile]) { replaced += files }
+
+    /// Lets go of the files that were replaced; called when the answers are given.
+    func closeReplaced() { replaced = [] }
+
     /// What fingerprints are made with.
     var fingerprintKey: [UInt8] { versions.fingerprintKey }
 

@@ -15,6 +15,8 @@ final class GuardedFile {
     let folder: CInt
     /// The file as it was read; -1 where there is none.
     private let descriptor: CInt
+    /// The file that was begun, before it has a name.
+    private var unnamed: CInt?
     private let status: stat?
 
     /// Opens the folder and, where it is there, the file.
@@ -51,6 +53,7 @@ final class GuardedFile {
     }
 
     deinit {
+        if let unnamed { close(unnamed) }
         if descriptor >= 0 { close(descriptor) }
         close(folder)
     }
@@ -91,40 +94,70 @@ final class GuardedFile {
 
     // MARK: Replacing
 
+    /// Begins the file that is to take this one's place: it has no name yet, so that a crash leaves nothing of it, and its
+    /// bytes are on their way to the disk while the ledger waits for its own. What fails here fails in `writeTemporary`.
+    func begin(_ content: [UInt8]) {
+        let file = mainstay_open_unnamed(folder, 0o600)
+        // Some file systems cannot: there the file is made when it gets its name.
+        guard file >= 0 else { return }
+        unnamed.map { _ = close($0) }
+        unnamed = file
+        guard (try? Self.write(content, to: file)) != nil else { return }
+        _ = mainstay_begin_writeback(file)
+    }
+
     /// Writes `content` under `temporary` beside the file: nobody but configd can open it until it has its owner and mode,
-    /// and it is durable and read back when this returns.
+    /// and it is durable and read back when it gets its name.
     func writeTemporary(_ temporary: String, _ content: [UInt8], identity: FileIdentity) throws(StepFailure) {
-        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-        let file = openat(folder, temporary, flags, 0o600)
+        if let file = unnamed {
+            unnamed = nil
+            defer { close(file) }
+            // What was begun may not be whole: a disk that was full then is asked again, for its reason.
+            if Self.size(of: file) != content.count {
+                guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else { throw Self.failure("write beside") }
+                try Self.write(content, to: file)
+            }
+            try finish(file, content, identity)
+            let path = "/proc/self/fd/\(file)"
+            guard linkat(AT_FDCWD, path, folder, temporary, AT_SYMLINK_FOLLOW) == 0 else {
+                throw Self.failure("create a file beside")
+            }
+            return
+        }
+        let file = openat(folder, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Self.failure("create a file beside") }
         defer { close(file) }
-        try reserve(content.count, in: file)
-        var done = 0
-        while done < content.count {
-            let count = content.withUnsafeBytes { bytes in
-                write(file, bytes.baseAddress?.advanced(by: done), content.count - done)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Self.failure("write beside") }
-            done += count
-        }
+        try Self.write(content, to: file)
+        try finish(file, content, identity)
+    }
+
+    /// Gives a written file its owner, mode and attributes, makes it durable, and reads it back. No space is reserved first:
+    /// what does not fit is told by the write or by fsync, and nothing has been replaced by then.
+    private func finish(_ file: CInt, _ content: [UInt8], _ identity: FileIdentity) throws(StepFailure) {
         // Owner first: a change of owner takes mode bits away, and the mode must not be wider than it before.
         guard fchown(file, identity.uid, identity.gid) == 0 else { throw Self.failure("keep the owner of") }
         guard fchmod(file, identity.mode) == 0 else { throw Self.failure("keep the mode of") }
         try copyAttributes(to: file)
         guard fsync(file) == 0 else { throw Self.failure("make durable what was written beside") }
-        guard lseek(file, 0, SEEK_SET) == 0 else { throw Self.failure("read back") }
         let readBack = try Self.contents(of: file, atMost: content.count + 1, expected: content.count)
         guard readBack == content else { throw StepFailure(.readBackDiffers, step: "read back") }
     }
 
-    /// Takes the space before anything is written, where the file system can.
-    private func reserve(_ bytes: Int, in file: CInt) throws(StepFailure) {
-        guard bytes > 0 else { return }
-        let code = posix_fallocate(file, 0, off_t(bytes))
-        guard code == 0 || code == EOPNOTSUPP || code == EINVAL else {
-            throw Self.failure("reserve space beside", code)
+    private static func write(_ content: [UInt8], to file: CInt) throws(StepFailure) {
+        var done = 0
+        while done < content.count {
+            let count = content.withUnsafeBytes { bytes in
+                Glibc.write(file, bytes.baseAddress?.advanced(by: done), content.count - done)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw failure("write beside") }
+            done += count
         }
+    }
+
+    private static func size(of file: CInt) -> Int {
+        var status = stat()
+        return fstat(file, &status) == 0 ? Int(status.st_size) : -1
     }
 
     /// Extended attributes, access lists among them. What the kernel itself labels (`security.`) is taken as it labels it
@@ -223,19 +256,21 @@ final class GuardedFile {
         return status
     }
 
+    /// The file from its beginning. A read that gives less than it could is the end: regular files know no other reason.
     private static func contents(of file: CInt, atMost limit: Int, expected: Int) throws(StepFailure) -> [UInt8] {
         var content = [UInt8](repeating: 0, count: expected + 1)
         var filled = 0
         while true {
+            let room = content.count - filled
             let count = content.withUnsafeMutableBytes { bytes in
-                Glibc.read(file, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
+                pread(file, bytes.baseAddress?.advanced(by: filled), room, off_t(filled))
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure("read") }
             filled += count
             guard filled <= limit else { throw StepFailure(.tooLarge(bytes: Int64(filled)), step: "read") }
-            if count == 0 { return Array(content[..<filled]) }
-            if filled == content.count { content += [UInt8](repeating: 0, count: max(4096, filled)) }
+            if count < room { return Array(content[..<filled]) }
+            content += [UInt8](repeating: 0, count: max(4096, filled))
         }
     }
 
