@@ -14,13 +14,6 @@ private struct ModelDisk: Hashable {
         /// What a power cut may leave of the name, where that is not `content`.
         var durable: String??
         var head: Version?
-        /// Counts the files that had this name: content and number together are the very one that was seen.
-        var inode: UInt64 = 1
-        var durableInode: UInt64 = 1
-
-        var sight: FileSight? {
-            content.map { FileSight(content: Digest(of: $0.utf8), inode: inode, changedAtNs: 0) }
-        }
     }
 
     var files: [String: File] = [:]
@@ -62,7 +55,7 @@ private struct ModelDisk: Hashable {
                 }
                 return FileIntent(
                     path: path, versions: versions, temporary: "\(path).tmp",
-                    before: files[path]?.sight)
+                    before: files[path]?.content.map { Digest(of: $0.utf8) })
             })
     }
 
@@ -87,8 +80,7 @@ private struct ModelDisk: Hashable {
 
     private mutating func replace(_ path: String, by content: String?) {
         guard var file = files[path] else { return }
-        if file.durable == nil { (file.durable, file.durableInode) = (.some(file.content), file.inode) }
-        file.inode += 1
+        if file.durable == nil { file.durable = .some(file.content) }
         file.content = content
         file.temporary = nil
         files[path] = file
@@ -99,8 +91,7 @@ private struct ModelDisk: Hashable {
     }
 
     private mutating func takeBack(_ file: FileIntent, _ contents: [Digest: String]) {
-        files[file.path]?.content = file.before.flatMap { contents[$0.content] }
-        files[file.path]?.inode += 10
+        files[file.path]?.content = file.before.flatMap { contents[$0] }
         files[file.path]?.temporary = nil
         sync(file.path)
     }
@@ -146,7 +137,6 @@ private struct ModelDisk: Hashable {
                 var lost = disk
                 if let durable = file.durable {
                     lost.files[path]?.content = durable
-                    lost.files[path]?.inode = file.durableInode
                 }
                 return [disk, lost].map { disk in
                     var disk = disk
@@ -162,8 +152,8 @@ private struct ModelDisk: Hashable {
     /// Looks at the files and puts right what is found, as the store thread does.
     mutating func recover(_ contents: [Digest: String]) {
         if let intent {
-            let found = intent.files.map { files[$0.path]?.sight }
-            for step in Recovery.steps(for: intent, sights: found) {
+            let found = intent.files.map { files[$0.path]?.content.map { Digest(of: $0.utf8) } }
+            for step in Recovery.steps(for: intent, contents: found) {
                 switch step {
                 case .syncFolder(let file): sync(file.path)
                 case .concludeIntent(let intent): conclude(intent)
@@ -277,26 +267,15 @@ private struct ModelDisk: Hashable {
         let (disk, outcome) = run(plan, failing: [])
         #expect(outcome == .applied)
         for (path, _) in plan.writes {
-            // Even one that puts the old content back.
-            for content in ["by hand", plan.before[path] ?? ""] where !content.isEmpty {
-                var edited = disk
-                edited.files[path]?.content = content
-                edited.files[path]?.inode = 100
-                expectTold(disk, edited, path, content, contents)
+            var edited = disk
+            edited.files[path]?.content = "by hand"
+            for var cut in edited.afterPowerCuts() {
+                cut.recover(contents)
+                let told = disk.files[path]?.head
+                #expect(cut.files[path]?.content == "by hand")
+                #expect(cut.files[path]?.head == ModelDisk.version("by hand", after: told))
+                for (other, file) in disk.files where other != path { #expect(cut.files[other]?.head == file.head) }
             }
-        }
-    }
-
-    private func expectTold(
-        _ disk: ModelDisk, _ edited: ModelDisk, _ path: String, _ content: String, _ contents: [Digest: String]
-    ) {
-        for var cut in edited.afterPowerCuts() {
-            cut.recover(contents)
-            let told = disk.files[path]?.head
-            #expect(cut.files[path]?.content == content)
-            let isTold = told?.draft.content == Digest(of: content.utf8)
-            #expect(cut.files[path]?.head == (isTold ? told : ModelDisk.version(content, after: told)))
-            for (other, file) in disk.files where other != path { #expect(cut.files[other]?.head == file.head) }
         }
     }
 
@@ -396,17 +375,12 @@ private struct ModelDisk: Hashable {
     @Test func somebodyElsesWriteStaysWhetherTheTransactionTookPlaceOrNot() {
         let disk = ModelDisk(holding: ["a/1": "old 1", "a/2": "old 2", "b/1": "old 3"])
         let intent = disk.intent([("a/1", ["new 1"]), ("a/2", ["new 2"]), ("b/1", ["new 3"])])
-        func seen(_ text: String, inode: UInt64 = 7) -> FileSight {
-            FileSight(content: content(text), inode: inode, changedAtNs: 0)
-        }
-        let steps = Recovery.steps(for: intent, sights: [seen("x"), seen("new 2"), seen("old 3", inode: 1)])
+        let steps = Recovery.steps(for: intent, contents: [content("x"), content("new 2"), content("old 3")])
         #expect(
             steps == [.takeBack(intent.files[1])] + intent.files.map(Recovery.Step.removeTemporary)
                 + [.dropIntent(intent)])
-        for other in ["new 3", "old 3"] {
-            let after = Recovery.steps(for: intent, sights: [seen("x"), seen("new 2"), seen(other)])
-            #expect(after.last == .concludeIntent(intent), "no rename was cut off: it was done before that write")
-        }
+        let after = Recovery.steps(for: intent, contents: [content("x"), content("new 2"), content("new 3")])
+        #expect(after.last == .concludeIntent(intent), "no rename was cut off: it was done before that write")
     }
 }
 

@@ -73,7 +73,7 @@ import Testing
         let typo = try Program.run(bench, "--runs", "3", "--case", "typo")
         #expect(typo.status == 64)
         let lines = typo.output.split(separator: "\n").dropFirst().map { $0.prefix { $0 != ":" } }
-        #expect(lines == ["wire", "rest", "notice"], "\(typo.output)")
+        #expect(lines == ["wire", "rest", "notice", "configspeed"], "\(typo.output)")
         for words in [["wiry"], ["--runs"], ["wire", "--runs", "0"], ["--brieff"]] {
             #expect(try Program.status(of: [bench] + words) == 64, "\(words)")
         }

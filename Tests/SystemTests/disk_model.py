@@ -147,6 +147,9 @@ class Disk:
                 self.descriptors[call.result] = self.top[name]
             return False
         flags, node = ", ".join(call.arguments[2:]), folder.names().get(name)
+        if "O_TMPFILE" in flags:
+            self.descriptors[call.result], self.positions[call.result] = File(mode=int(call.arguments[3].split("<")[0], 8)), 0
+            return False
         changes = False
         if node is None:
             node, changes = File(mode=int(call.arguments[3].split("<")[0], 8)), True
@@ -234,12 +237,20 @@ class Disk:
         return self._renameat(call)
 
     def _linkat(self, call):
-        before, name = self.place(call.descriptor(0), call.text(1))
         folder, now = self.place(call.descriptor(2), call.text(3))
         if folder is None:
             return False
-        folder.changes.append(Named(now, before.names()[name]))
+        if call.text(1).startswith("/proc/self/fd/"):
+            node = self.descriptors[int(call.text(1).rpartition("/")[2])]
+        else:
+            before, name = self.place(call.descriptor(0), call.text(1))
+            node = before.names()[name]
+        folder.changes.append(Named(now, node))
         return True
+
+    def _sync_file_range(self, _):
+        """Only sends bytes on their way: none is durable for it."""
+        return False
 
     def _unlink(self, call, at=(-100, 0)):
         folder, name = self.place(at[0], call.text(at[1]))

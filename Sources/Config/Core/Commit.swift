@@ -6,9 +6,11 @@
 /// intent and files that are, byte for byte, old or new; `Recovery` decides from those alone.
 ///
 /// The conclusion is recorded before the caller is told, but its way to the disk is not waited for: the next change takes
-/// it along. Where a power cut takes it, the files say the same, and where somebody's editor has written one of them
-/// meanwhile, so that it is no longer the file that was there before, `Recovery` takes the transaction for done as well: it
-/// was before that edit, in the history as in the world (the simulator's seed 35).
+/// it along, or the store a moment later. Where a power cut takes it before, the files say the same; and where somebody's
+/// editor has written one of them in that moment, so that it is neither old nor new, `Recovery` takes the transaction for
+/// done as well: it was before that edit, in the history as in the world (the simulator's seed 35). One case is left: an
+/// editor that in that moment puts back, durably, the very bytes that the change replaced, and then the power fails: the
+/// file is as the editor left it, and the version is not in the history.
 ///
 /// A step that fails before the first rename is undone, and every file is the old one. A rename that fails after another
 /// one went well is undone as well: what was replaced is written back, from the ledger, which holds the old content. A

@@ -18,21 +18,6 @@ package struct Intent: Hashable, Sendable {
     }
 }
 
-/// A file as it was seen: what it held, and by what it is known to be the very one that was seen and not another of the
-/// same content.
-package struct FileSight: Hashable, Sendable {
-    package var content: Digest
-    package var inode: UInt64
-    /// When the file, or what is recorded about it, last changed (ctime), in nanoseconds since 1970.
-    package var changedAtNs: Int64
-
-    package init(content: Digest, inode: UInt64, changedAtNs: Int64) {
-        self.content = content
-        self.inode = inode
-        self.changedAtNs = changedAtNs
-    }
-}
-
 /// What a transaction makes of one file.
 package struct FileIntent: Hashable, Sendable {
     /// As the settings say it; the ledger's name of the file.
@@ -42,10 +27,10 @@ package struct FileIntent: Hashable, Sendable {
     package var versions: [Version]
     /// The name, in the file's own folder, that the content is first written under.
     package var temporary: String
-    /// What the file was; nil where it was missing.
-    package var before: FileSight?
+    /// What the file held; nil where it was missing.
+    package var before: Digest?
 
-    package init(path: String, versions: [Version], temporary: String, before: FileSight?) {
+    package init(path: String, versions: [Version], temporary: String, before: Digest?) {
         self.path = path
         self.versions = versions
         self.temporary = temporary

@@ -16,18 +16,18 @@ package enum Recovery {
         case dropIntent(Intent)
     }
 
-    /// The steps, in order, that settle a transaction whose files are now as in `sights` (nil: there is no file), in its
-    /// own order. Where a file is still the one that it was, the renames were cut off: nobody was told of the transaction,
-    /// and none of it stays; what was replaced is put back. Otherwise it took place, or may as well have: a file that is
-    /// neither the old one nor new is somebody else's later work, and is left alone.
-    package static func steps(for intent: Intent, sights: [FileSight?]) -> [Step] {
-        let found = zip(intent.files, sights)
+    /// The steps, in order, that settle a transaction whose files now hold `contents` (nil: there is no file), in its own
+    /// order. Where a file still holds what it did, the renames were cut off: nobody was told of the transaction, and none
+    /// of it stays; what was replaced is put back. Otherwise it took place, or may as well have: a file that is neither old
+    /// nor new is somebody else's later work, and is left alone.
+    package static func steps(for intent: Intent, contents: [Digest?]) -> [Step] {
+        let found = zip(intent.files, contents)
         let temporaries = intent.files.map(Step.removeTemporary)
-        let isCutOff = found.contains { $0.before == $1 && $0.after != $1?.content }
+        let isCutOff = found.contains { $0.before == $1 && $0.after != $1 }
         guard isCutOff else {
             return intent.oneFileAFolder.map(Step.syncFolder) + temporaries + [.concludeIntent(intent)]
         }
-        let replaced = found.filter { $0.after == $1?.content && $0.before?.content != $1?.content }
+        let replaced = found.filter { $0.after == $1 && $0.before != $1 }
         return replaced.map { .takeBack($0.0) } + temporaries + [.dropIntent(intent)]
     }
 

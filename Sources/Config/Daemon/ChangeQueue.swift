@@ -20,6 +20,8 @@ import Wire
     private static let largestGroup = 64
     /// Each version's content is recorded: a group may write so many bytes of them, one request always goes.
     private static let largestGroupBytes: Int64 = 4 << 20
+    /// How long after the last change the ledger's log is made durable.
+    private static let restBeforeSync: Duration = .milliseconds(100)
     /// Requests that wait; more are refused.
     private static let limit = 1024
     /// After this a job shows as *stuck*; it is not given up, since half a write is for nobody else to finish.
@@ -74,7 +76,17 @@ import Wire
             }
             self?.next()
             // Otherwise the next group does it.
-            if self?.isBusy == false { self?.store.submit { $0.closeReplaced() } }
+            if self?.isBusy == false { self?.rest() }
+        }
+    }
+
+    /// Nobody waits: replaced files are let go of, and soon, if nobody comes, what was concluded is made durable.
+    private func rest() {
+        store.submit { $0.closeReplaced() }
+        let groups = groups
+        _ = Loop.after(Self.restBeforeSync) { [weak self] in
+            guard let self, self.groups == groups else { return }
+            store.submit { try $0.syncLedger() }
         }
     }
 

@@ -26,7 +26,7 @@ extension Custody {
             FileIntent(
                 path: write.kept.id.path, versions: write.versions.map(\.version),
                 temporary: Self.temporary(beside: write.kept.id.path),
-                before: write.sight.file.sight(write.sight.content))
+                before: write.sight.content.map { Digest(of: $0) })
         }
         let intent: Intent
         do throws(StepFailure) {
@@ -104,7 +104,7 @@ extension Custody {
             return try file.syncFolder()
         }
         let (content, head) = try ledger("read") { () throws(StoreError) in
-            (try versions.content(before.content), try versions.head(of: intent.path))
+            (try versions.content(before), try versions.head(of: intent.path))
         }
         guard let content, let identity = file.identity ?? head?.draft.identity else {
             throw StepFailure(

@@ -93,15 +93,15 @@ final class Custody {
     /// Puts right what a crash left of a transaction; true where it took place.
     private func settle(_ intent: Intent) throws(StepFailure) -> Bool {
         var files: [GuardedFile] = []
-        var sights: [FileSight?] = []
+        var contents: [Digest?] = []
         for file in intent.files {
             let opened = try GuardedFile(path: file.path)
-            sights.append(opened.sight(try opened.read()))
+            contents.append(try opened.read().map { Digest(of: $0) })
             files.append(opened)
         }
         func opened(_ file: FileIntent) -> GuardedFile { files[intent.files.firstIndex(of: file) ?? 0] }
         var tookPlace = false
-        for step in Recovery.steps(for: intent, sights: sights) {
+        for step in Recovery.steps(for: intent, contents: contents) {
             switch step {
             case .syncFolder(let file): try opened(file).syncFolder()
             case .removeTemporary(let file): try opened(file).removeTemporary(file.temporary)
@@ -161,6 +161,11 @@ final class Custody {
     }
 
     // MARK: The ledger
+
+    /// Makes durable what was concluded without a wait.
+    func syncLedger() throws(StepFailure) {
+        try ledger("make durable") { () throws(StoreError) in try versions.syncLog() }
+    }
 
     func version(_ number: Int64, of kept: KeptFile) throws(StepFailure) -> Version? {
         try ledger("read") { () throws(StoreError) in try versions.version(number, of: kept.id.path) }

@@ -76,14 +76,6 @@ final class GuardedFile {
         Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000).partialValue &+ Int64(time.tv_nsec)
     }
 
-    /// The file as a transaction records it, with the content that it was read to have; nil where there is no file.
-    func sight(_ content: [UInt8]?) -> FileSight? {
-        guard let content, let status else { return nil }
-        return FileSight(
-            content: Digest(of: content), inode: UInt64(status.st_ino),
-            changedAtNs: Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec))
-    }
-
     /// The whole content; nil where there is no file.
     func read() throws(StepFailure) -> [UInt8]? {
         guard let status else { return nil }

@@ -16,7 +16,7 @@ extension VersionStore {
     private func files(of intent: Int64) throws(StoreError) -> [FileIntent] {
         let statement = try statement(
             """
-            SELECT \(Self.columns), path, temporary, contentBefore, inodeBefore, changedAtNsBefore
+            SELECT \(Self.columns), path, temporary, contentBefore
             FROM version JOIN file ON file.id = version.file
             WHERE intent = ? ORDER BY path, number
             """)
@@ -31,11 +31,7 @@ extension VersionStore {
             if files.last?.path == path {
                 files[files.count - 1].versions.append(version)
             } else {
-                let content = row.isNull(16) ? nil : Digest(stored: row.bytes(16))
-                let before = content.map { content in
-                    FileSight(
-                        content: content, inode: UInt64(bitPattern: row.integer(17)), changedAtNs: row.integer(18))
-                }
+                let before = row.isNull(16) ? nil : Digest(stored: row.bytes(16))
                 files.append(FileIntent(path: path, versions: [version], temporary: row.text(15), before: before))
             }
         }
@@ -54,11 +50,7 @@ extension VersionStore {
     func conclude(_ intent: Intent) throws(StoreError) {
         try transactionWithoutWait { () throws(StoreError) in
             let statement = try statement(
-                """
-                UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL, inodeBefore = NULL,
-                    changedAtNsBefore = NULL
-                WHERE intent = ?
-                """)
+                "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
             statement.bind(intent.id, at: 1)
             try statement.run()
         }

@@ -51,7 +51,7 @@ final class VersionStore {
             content BLOB NOT NULL, sizeBytes INTEGER NOT NULL, keys TEXT NOT NULL, atMs INTEGER NOT NULL,
             author INTEGER, reason TEXT NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mode INTEGER NOT NULL,
             chain BLOB NOT NULL, previousChain BLOB, intent INTEGER, temporary TEXT, contentBefore BLOB,
-            inodeBefore INTEGER, changedAtNsBefore INTEGER, isGood INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (file, number)) WITHOUT ROWID;
+            isGood INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (file, number)) WITHOUT ROWID;
         INSERT INTO version
             SELECT file, number, origin, restored, content, sizeBytes, keys, atMs, author, reason, uid, gid, mode, chain,
                 (SELECT chain FROM oldVersion AS earlier
@@ -60,7 +60,7 @@ final class VersionStore {
                 iif(temporary IS NULL, NULL,
                     (SELECT content FROM oldVersion AS earlier
                         WHERE earlier.file = oldVersion.file AND earlier.number = oldVersion.number - 1)),
-                0, 0, 0
+                0
             FROM oldVersion;
         DROP TABLE oldVersion;
         CREATE INDEX versionByIntent ON version (intent) WHERE intent IS NOT NULL;
@@ -239,10 +239,13 @@ final class VersionStore {
         try store.transaction(body)
     }
 
-    /// As `transaction`, but durable only with the next one.
+    /// As `transaction`, but durable only with the next one, or with `syncLog`.
     func transactionWithoutWait<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
         try store.transactionWithoutWait(body)
     }
+
+    /// Makes durable what was done without a wait.
+    func syncLog() throws(StoreError) { try store.syncLog() }
 
     /// Rows that the last statement changed.
     var changedRows: Int64 { store.changedRows }
@@ -285,9 +288,8 @@ final class VersionStore {
     ) throws(StoreError) {
         let row = try statement(
             """
-            INSERT INTO version (file, \(Self.columns), intent, temporary, contentBefore, inodeBefore,
-                changedAtNsBefore)
-            VALUES ((SELECT id FROM file WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO version (file, \(Self.columns), intent, temporary, contentBefore)
+            VALUES ((SELECT id FROM file WHERE path = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         let draft = version.draft
         row.bind(path, at: 1)
@@ -307,11 +309,7 @@ final class VersionStore {
         if let previous = version.previousChain { row.bind(previous.bytes, at: 15) } else { row.bindNull(at: 15) }
         if let intent { row.bind(intent, at: 16) } else { row.bindNull(at: 16) }
         if let file { row.bind(file.temporary, at: 17) } else { row.bindNull(at: 17) }
-        if let before = file?.before {
-            row.bind(before.content.bytes, at: 18)
-            row.bind(Int64(bitPattern: before.inode), at: 19)
-            row.bind(before.changedAtNs, at: 20)
-        }
+        if let before = file?.before { row.bind(before.bytes, at: 18) } else { row.bindNull(at: 18) }
         try row.run()
     }
 

@@ -88,7 +88,8 @@ package final class Store {
         }
     }
 
-    /// As `transaction`, but without a wait for the disk: what it did is durable with the next transaction that waits.
+    /// As `transaction`, but without a wait for the disk: what it did is durable with the next transaction that waits, or
+    /// with `syncLog`.
     package func transactionWithoutWait<Value>(
         _ body: () throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
@@ -97,6 +98,19 @@ package final class Store {
         do throws(StoreError) { result = .success(try transaction(body)) } catch { result = .failure(error) }
         try execute("PRAGMA synchronous = \(synchronous.rawValue)")
         return try result.get()
+    }
+
+    /// Makes durable what was committed without a wait.
+    package func syncLog() throws(StoreError) {
+        guard path != ":memory:" else { return }
+        let log = open("\(path)-wal", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        // No log: it was written into the database, durably, and removed.
+        guard log >= 0 else { return }
+        defer { close(log) }
+        guard fdatasync(log) == 0 else {
+            let message = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+            throw StoreError(code: SQLITE_IOERR, path: path, operation: "make durable", message: message)
+        }
     }
 
     /// Brings the file to the newest schema: runs those of `steps` that it has not seen, each once in the file's life, all in

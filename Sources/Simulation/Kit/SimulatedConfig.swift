@@ -191,7 +191,7 @@ final class SimulatedConfig {
         isBusy = !jobs.isEmpty
         guard isBusy else { return }
         let job = jobs.removeFirst()
-        let steps = folder.intent.map { Recovery.steps(for: $0, sights: [folder.sight]) } ?? []
+        let steps = folder.intent.map { Recovery.steps(for: $0, contents: [folder.file.digest]) } ?? []
         recover(steps[...], made: []) { [self] condition, made in
             switch job {
             case .look:
@@ -289,7 +289,7 @@ final class SimulatedConfig {
 
     func intent(_ version: Version, from old: SimulatedFolder.Content) -> Intent {
         let file = FileIntent(
-            path: Self.id.path, versions: [version], temporary: ".env.mainstay-1", before: folder.sight)
+            path: Self.id.path, versions: [version], temporary: ".env.mainstay-1", before: old.digest)
         return Intent(id: 1, files: [file])
     }
 

@@ -28,20 +28,12 @@ struct SimulatedFolder {
     private(set) var quarantine: [Content] = []
     /// What the name leads to after a power cut, where that is not `file`.
     private var durableFile: Content?
-    /// By which the files of that name are told apart: the one of now, the temporary, the one after a power cut.
-    private var inode: UInt64 = 1
-    private var temporaryInode: UInt64 = 0
-    private var durableInode: UInt64 = 1
-    private var inodes: UInt64 = 1
     /// The transaction whose conclusion a power cut would take.
     private var unconcluded: Intent?
 
     init(holding file: [UInt8]) { self.file = Content(file) }
 
     var isDurable: Bool { durableFile == nil }
-
-    /// The file as a transaction records it.
-    var sight: FileSight { FileSight(content: file.digest, inode: inode, changedAtNs: 0) }
 
     // MARK: The steps
 
@@ -54,14 +46,12 @@ struct SimulatedFolder {
     mutating func writeTemporary(_ content: Content, isDurable: Bool) {
         temporary = content
         isTemporaryDurable = isDurable
-        inodes += 1
-        temporaryInode = inodes
     }
 
     mutating func replaceFile() {
         guard let temporary else { return }
-        if durableFile == nil { (durableFile, durableInode) = (file, inode) }
-        (file, inode) = (temporary, temporaryInode)
+        durableFile = durableFile ?? file
+        file = temporary
         self.temporary = nil
     }
 
@@ -94,8 +84,7 @@ struct SimulatedFolder {
 
     /// Somebody's editor.
     mutating func edit(_ content: Content) {
-        inodes += 1
-        (file, inode) = (content, inodes)
+        file = content
         durableFile = nil
     }
 
@@ -103,7 +92,7 @@ struct SimulatedFolder {
 
     /// What was not made durable is lost. A temporary that was not becomes zeros, as a file system leaves it.
     mutating func losesPower() {
-        if let durableFile { (file, inode) = (durableFile, durableInode) }
+        if let durableFile { file = durableFile }
         durableFile = nil
         if let unconcluded {
             versions.removeLast(unconcluded.files.reduce(0) { $0 + $1.versions.count })
