@@ -93,6 +93,16 @@ let concerns: [Target] =
         traces: ["Traces"])
     + concern("ConfigEtcd", daemon: "configd-etcd", listensTo: ["Config"], libraries: [http])
 
+/// What configd has run as somebody else: its own program, without a loop.
+let validator: [Target] = [
+    .target(
+        name: "ConfigValidator", dependencies: ["ConfigAPI", "Wire", "Settings", "CLinux"],
+        path: "Sources/Config/Validator", swiftSettings: house),
+    .executableTarget(
+        name: "mainstay-validate", dependencies: ["ConfigValidator"], path: "Sources/Config/ValidatorMain",
+        swiftSettings: house),
+]
+
 let apis: [Target.Dependency] = ["ConfigAPI", "MetricsAPI", "HealthAPI", "WatchdogAPI", "ConfigEtcdAPI"]
 let cores: [Target.Dependency] = ["ConfigCore", "MetricsCore", "HealthCore", "WatchdogCore"]
 let daemons: [Target.Dependency] = [
@@ -122,7 +132,10 @@ let tests: [Target] = [
     .testTarget(
         name: "DaemonTests",
         dependencies: apis + daemons
-            + ["mainstay", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux", http] + nio,
+            + [
+                "mainstay", "mainstay-validate", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux",
+                http,
+            ] + nio,
         path: "Tests/DaemonTests", swiftSettings: house),
     .testTarget(
         name: "CLITests", dependencies: ["mainstay", "MetricsAPI", "Wire"], path: "Tests/CLITests",
@@ -142,5 +155,5 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
     ],
-    targets: foundations + concerns + tops + tests
+    targets: foundations + concerns + validator + tops + tests
 )

@@ -106,5 +106,8 @@ extension Socket {
                 remedy: "The port that the proxy forwards to")
         ]), ConfigErrors.contentTooLarge(bytes: 600_000, limit: 524_288),
         ConfigErrors.unknownReader("bash", known: ["node-dotenv", "systemd"]),
+        ConfigErrors.validatorRefused("/etc/gateway/.env", why: "ended with 1", output: "PORT is taken"),
+        ConfigErrors.validatorUnavailable(
+            "/etc/gateway/.env", why: "connect to /run/mainstay/validate.sock: No such file or directory"),
     ]
 }

@@ -169,6 +169,11 @@ private func uncommented(_ text: String) -> String {
         #expect(schema.rules.map(\.when) == ["TLS", nil])
         #expect(schema.rules[1].demand == .atMost(["DB_POOL_MIN", "DB_POOL_MAX"]))
         #expect(schema.takesOthers)
+        #expect(full.config.files.first?.validator?.timeout == .seconds(5))
+        #expect(
+            full.config.validator?.command
+                == CommandSettings(arguments: ["/usr/local/bin/check-env", "{}"], user: "nobody"))
+        #expect(full.config.validator?.timeout == .seconds(10))
         #expect(full.config.maximumShrink == ServiceConfigSettings().maximumShrink)
         #expect(full.config.secrets == ["DB_PASSWORD", "*_KEY"])
         #expect(full.hooks.drain?.action == .signal(SIGUSR2))

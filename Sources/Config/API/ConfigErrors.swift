@@ -391,6 +391,21 @@ package enum ConfigErrors {
             code: 1122, name: "unknownReader", message: "no reader is called \"\(reader)\"",
             remedy: "Known are \(known.joined(separator: ", "))", details: ["known": .array(known.map { .string($0) })])
     }
+
+    /// The file's validator does not accept the content. `output` is the first 4 KiB that it said, without secrets.
+    package static func validatorRefused(_ path: String, why: String, output: String) -> RPCError {
+        RPCError(
+            code: 1123, name: "validatorRefused", message: "the validator of \(path) \(why)",
+            remedy: output.isEmpty ? "It said nothing; run it by hand" : "It said: \(output)",
+            details: ["output": .string(output)])
+    }
+
+    /// The file's validator could not be run, so the change is refused: an unchecked one is what it is there to prevent.
+    package static func validatorUnavailable(_ path: String, why: String) -> RPCError {
+        RPCError(
+            code: 1124, name: "validatorUnavailable", message: "the validator of \(path) could not be run: \(why)",
+            remedy: "systemctl start mainstay.validate.socket; journalctl -u 'mainstay.validate@*' has the story")
+    }
 }
 
 extension ConfigFinding {

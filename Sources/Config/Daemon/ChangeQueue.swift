@@ -29,6 +29,7 @@ import Wire
 
     private let store: Worker<Custody>
     private let keeper: () -> Keeper
+    private let validating: Validating
     private let ended: ([Custody.Request], Custody.Changed) -> Void
     private var waiting: Deque<Waiting> = []
     private var isBusy = false
@@ -38,16 +39,43 @@ import Wire
 
     /// `ended` is told of every group before its callers are answered.
     init(
-        store: Worker<Custody>, keeper: @escaping () -> Keeper,
+        store: Worker<Custody>, validating: Validating, keeper: @escaping () -> Keeper,
         ended: @escaping ([Custody.Request], Custody.Changed) -> Void
     ) {
         self.store = store
+        self.validating = validating
         self.keeper = keeper
         self.ended = ended
     }
 
-    /// Takes a change; `answer` is called once.
+    /// Takes a change; `answer` is called once. One whose file has a validator comes to the queue when that has accepted it.
     func ask(_ request: Custody.Request, answer: @escaping Answer) {
+        guard request.needsValidator else { return take(request, answer: answer) }
+        validated(request, tries: Self.mostTries, answer: answer)
+    }
+
+    /// Another's change between a validator's look and the write makes the look worthless: it is tried anew so often.
+    private static let mostTries = 3
+
+    private func validated(_ request: Custody.Request, tries: Int, answer: @escaping Answer) {
+        validating.validate(request) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .failure(let error):
+                ended([request], Custody.Changed(results: [.failure(error)]))
+                answer(.failure(error))
+            case .success(let pinned):
+                take(pinned) { [weak self] result in
+                    guard case .failure(let error) = result, error.name == "versionConflict", tries > 1, let self else {
+                        return answer(result)
+                    }
+                    validated(request, tries: tries - 1, answer: answer)
+                }
+            }
+        }
+    }
+
+    private func take(_ request: Custody.Request, answer: @escaping Answer) {
         guard waiting.count < Self.limit else {
             return answer(.failure(.limitExceeded("\(Self.limit) changes wait for the disk already")))
         }

@@ -268,6 +268,27 @@ extension Custody {
         }
     }
 
+    /// What a request would write, for validators: of each file that has one and would change, the content, and the version
+    /// that it rests on. The request is refused here as it would be at the write.
+    func candidates(of request: Request) throws(RPCError) -> [Candidate] {
+        try mayChange(request)
+        var candidates: [Candidate] = []
+        for part in request.parts {
+            let sight = try answering(part.kept) { () throws(StepFailure) in try look(part.kept) }
+            var draft = Draft(part.kept, sight)
+            let base = draft.head?.number ?? 0
+            var terms = request.terms
+            terms.dryRun = false
+            _ = try plan(part, terms, on: &draft)
+            let isChecked = part.kept.validatorLimit != nil && !draft.made.isEmpty
+            candidates.append(
+                Candidate(
+                    kept: part.kept, base: base, before: sight.content ?? [],
+                    content: isChecked ? draft.content?.bytes : nil))
+        }
+        return candidates
+    }
+
     // MARK: How it ends
 
     private func ended(_ batch: Batch, _ announced: [Keeper.FileID: Int64]) -> Changed {

@@ -18,7 +18,7 @@ import Wire
     let store: Worker<Custody>
     let watching = Watching()
     private(set) lazy var changes = ChangeQueue(
-        store: store, keeper: { [unowned self] in keeper },
+        store: store, validating: Validating(context, store: store), keeper: { [unowned self] in keeper },
         ended: { [unowned self] requests, changed in self.changed(requests, changed) })
     private lazy var confirming = Confirming(
         context, store: store,

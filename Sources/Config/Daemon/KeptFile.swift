@@ -12,6 +12,8 @@ struct KeptFile: Sendable {
     var maximumShrinkPercent: Double
     /// What its keys may hold. Nil: anything.
     var schema: Schema?
+    /// How long its validator may take. Nil: it has none.
+    var validatorLimit: Duration?
     /// What becomes of changes past configd.
     var onOutsideChange: OutsideChange.Policy
     /// Versions kept beside the newest.
@@ -35,6 +37,7 @@ struct KeptFile: Sendable {
                     id: Keeper.FileID(service: service.name, path: file.path),
                     format: format(of: file, readers, secrets), readers: readers,
                     maximumShrinkPercent: service.config.maximumShrink, schema: schema,
+                    validatorLimit: (file.validator ?? service.config.validator)?.timeout,
                     onOutsideChange: file.onOutsideChange == .restore ? .restore : .adopt,
                     versionsKept: Int64(max(1, settings.mainstay.configd.versionsKept)),
                     activation: ConfigActivation(file.activation ?? service.config.activation),

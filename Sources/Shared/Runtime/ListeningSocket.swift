@@ -63,6 +63,27 @@ package enum ListeningSocket {
         return SocketError(path: path, problem: "\(call): \(String(cString: strerror(errno)))", remedy: remedy)
     }
 
+    /// A connection to the socket at `path` that blocks, each call at most `seconds`: for threads that may wait.
+    package static func connection(to path: String, patienceS seconds: Int) throws(SocketError) -> CInt {
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw failure(path, "socket") }
+        var patience = timeval(tv_sec: seconds, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, size)
+        let connected: CInt
+        do throws(SocketError) { connected = try withAddress(path) { Glibc.connect(descriptor, $0, $1) } } catch {
+            close(descriptor)
+            throw error
+        }
+        guard connected == 0 else {
+            let error = failure(path, "connect")
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
     private static func withAddress<Value>(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
     ) throws(SocketError) -> Value {

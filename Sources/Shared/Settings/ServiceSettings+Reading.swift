@@ -227,6 +227,7 @@ extension ServiceConfigSettings {
                 item.refuse("readers", "expected with format env only, which has lines; this file's is \(file.format)")
             }
             item.section("schema") { file.schema = SchemaSettings.read(from: &$0) }
+            item.section("validator") { file.validator = ValidatorSettings.read(from: &$0) }
             if file.format == .whole, file.schema != nil {
                 item.refuse("schema", "expected with format env or json only, which have keys; this file's is whole")
             }
@@ -236,7 +237,21 @@ extension ServiceConfigSettings {
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)
         section.read("secrets", .list(of: .keyGlob, 0...200), into: &secrets)
+        section.section("validator") { validator = ValidatorSettings.read(from: &$0) }
         section.read("activation", .word, into: &activation)
+    }
+}
+
+extension ValidatorSettings {
+    fileprivate static func read(from section: inout Section) -> ValidatorSettings? {
+        _ = section.choice(["command"], required: true)
+        let command = CommandSettings.read(from: &section)
+        var timeout: Duration = .seconds(10)
+        section.read("timeout", .duration(.milliseconds(100) ... .seconds(60)), into: &timeout)
+        guard let command else { return nil }
+        var settings = ValidatorSettings(command: command)
+        settings.timeout = timeout
+        return settings
     }
 }
 

@@ -214,6 +214,8 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     package var files: [ConfigFileSettings] = []
     /// A write that drops more than this many per cent of a file's keys or bytes is refused unless forced.
     package var maximumShrink = 30.0
+    /// What every change of one of the files must please before it is written. Nil: nothing.
+    package var validator: ValidatorSettings?
     /// Names of keys whose values no output shows: `*` is any run of characters, `?` any one. Nil: those that sound like
     /// secrets.
     package var secrets: [String]?
@@ -221,6 +223,18 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     package var activation = ActivationSettings.nothing
 
     package init() {}
+}
+
+/// A program that looks at a file's next content before it is written, and refuses it by any exit status but 0.
+package struct ValidatorSettings: Hashable, Sendable {
+    /// An argument `{}` stands for the path of the content.
+    package var command: CommandSettings
+    /// After this it is killed, and the change refused.
+    package var timeout: Duration = .seconds(10)
+
+    package init(command: CommandSettings) {
+        self.command = command
+    }
 }
 
 /// How a service is brought to files that changed.
@@ -273,6 +287,8 @@ package struct ConfigFileSettings: Hashable, Sendable {
     package var readers: [Reader] = [.systemd]
     /// What its keys may hold. Nil: anything.
     package var schema: SchemaSettings?
+    /// As the service's `validator`, for this file alone.
+    package var validator: ValidatorSettings?
     /// As the service's `activation`, for this file alone.
     package var activation: ActivationSettings?
     package var onOutsideChange = OutsideChange.adopt

@@ -46,8 +46,10 @@ struct Ban {
         Ban(pattern: "getpwuid(", instead: "the uid", allowedIn: lookUps),
     ]
 
-    /// At start, and on threads of healthd's that may block.
-    private static let lookUps = ["Sources/Shared/Runtime/Caller.swift", "Sources/Health/Daemon/Names.swift"]
+    /// At start, on threads of healthd's that may block, and in a program that does nothing else meanwhile.
+    private static let lookUps = [
+        "Sources/Shared/Runtime/Caller.swift", "Sources/Health/Daemon/Names.swift", "Sources/Config/Validator",
+    ]
 
     private static let processes: [Ban] = [
         Ban(pattern: "system(", instead: child),

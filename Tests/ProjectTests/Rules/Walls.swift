@@ -49,6 +49,8 @@ struct Room {
     private static let cores = Set(concerns.map { "\($0.name)Core" })
 
     private static let tops: [Room] = [
+        Room(folder: "Sources/Config/Validator", mayImport: system.union(["ConfigAPI", "Wire", "Settings", "CLinux"])),
+        Room(folder: "Sources/Config/ValidatorMain", mayImport: ["ConfigValidator"]),
         Room(
             folder: "Sources/CLI",
             mayImport: apis.union(system).union(nio)

@@ -1,0 +1,3 @@
+import ConfigValidator
+
+ValidatorProgram.run()
