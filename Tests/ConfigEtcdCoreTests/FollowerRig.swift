@@ -41,6 +41,8 @@ struct FollowerRig {
     private(set) var dryRuns = 0
     private(set) var changes: [Config.Apply.Params] = []
     private(set) var kept: [KeptFollowing] = []
+    /// What was kept right before each change.
+    private(set) var intents: [KeptFollowing] = []
 
     init(kept: [KeptFollowing] = [], confirm: Duration? = nil, endpoints: Int = 1) {
         let settings = FollowerSettings(
@@ -164,6 +166,7 @@ struct FollowerRig {
             take(follower.found(id, .success(Findings(versions: shownVersions, pending: pending)), now: now))
         case .keep(let id, let row):
             kept = [row]
+            if row.intent != nil { intents.append(row) }
             take(follower.kept(id))
         case .startTimer: open.append(action)
         case .tell: break

@@ -130,6 +130,38 @@ import Wire
         #expect(rig.kept.last?.decided == 3)
     }
 
+    @Test func `what was set right before a crash is known as etcd's, and goes once etcd has it no more`() throws {
+        var rig = FollowerRig()
+        rig.start()
+        rig.put([("A", "1"), ("B", "1")])
+        var again = FollowerRig(kept: [try #require(rig.intents.last)])
+        again.environment = rig.environment
+        again.versions = rig.versions
+        again.revision = 5
+        again.pairs = ["/m/gateway/env/B": ("1", 2)]
+        again.start()
+        again.endWatch(compacted: true)
+        #expect(again.environment == ["B": "1"])
+        #expect(again.changes.map(\.reason) == ["etcd revision 5"], "what was made is not made again")
+        #expect(again.kept.last?.owned.map(\.key) == ["B"])
+    }
+
+    @Test func `a version of another cluster's revision of that number is not taken for the change`() {
+        var rig = FollowerRig()
+        rig.start()
+        rig.put([("A", "1")])
+        rig.realError = .peerSilent("configd", "killed")
+        rig.cluster = "c2"
+        rig.revision = 1
+        rig.pairs = [:]
+        rig.put([("A", "2")], telling: false)
+        rig.breakWatch()
+        rig.pass(.seconds(1))
+        rig.realError = nil
+        rig.pass(.seconds(31))
+        #expect(rig.environment == ["A": "2"])
+    }
+
     @Test func `a key that somebody removed by hand does not stand in the way of its deletion`() {
         var rig = FollowerRig()
         rig.start()

@@ -14,22 +14,28 @@ package struct KeptFollowing: WireObject {
     /// The revisions whose refusals stand under the status key, in ascending order.
     package var refused: [Int64]
     package var status: EtcdServiceStatus
-    /// A change that is about to be made on trial, or is on it: a restart must not make it a second time after it went back.
+    /// A change that is about to be made, or is on trial: a restart must know which keys it made etcd's, and must not make it a
+    /// second time after it went back.
     package var intent: Intent?
 
-    /// A change on trial as it will be found in configd's history.
+    /// A change as it will be found in configd's history.
     package struct Intent: WireObject {
         package var reason: String
         package var file: String
+        /// It is none of the file's versions up to this one: another cluster may have had a revision of the same number.
+        package var after: Int64
         package var through: Int64
         package var count: Int
         package var keys: [String]
         /// What `owned` will be where it stays.
         package var owned: [FileKey]
 
-        package init(reason: String, file: String, through: Int64, count: Int, keys: [String], owned: [FileKey]) {
+        package init(
+            reason: String, file: String, after: Int64, through: Int64, count: Int, keys: [String], owned: [FileKey]
+        ) {
             self.reason = reason
             self.file = file
+            self.after = after
             self.through = through
             self.count = count
             self.keys = keys
@@ -39,6 +45,7 @@ package struct KeptFollowing: WireObject {
         package init(from fields: inout Fields) throws(WireError) {
             reason = try fields.value("reason")
             file = try fields.value("file")
+            after = try fields.value("after")
             through = try fields.value("through")
             count = try fields.value("count")
             keys = try fields.value("keys")
@@ -48,6 +55,7 @@ package struct KeptFollowing: WireObject {
         package func write(to object: inout ObjectWriter) {
             object.member("reason", reason)
             object.member("file", file)
+            object.member("after", after)
             object.member("through", through)
             object.member("count", count)
             object.member("keys", keys)

@@ -8,10 +8,11 @@ extension ServiceFollower {
     // MARK: Making the change
 
     mutating func make(_ round: Round, _ fold: Fold) -> [Output] {
-        guard service.confirm != nil, let file = fold.file else { return change(round, fold) }
+        guard let file = fold.file else { return change(round, fold) }
         let revisions = revisions(of: round)
         kept.intent = KeptFollowing.Intent(
-            reason: reason(of: round), file: file, through: revisions.last ?? 0, count: revisions.count,
+            reason: reason(of: round), file: file, after: kept.status.version ?? 0, through: revisions.last ?? 0,
+            count: revisions.count,
             keys: Array(fold.keys.prefix(Self.keysShown)), owned: fold.owned(after: Set(kept.owned)).sorted())
         let id = ids.next()
         state = .recording(id, round, fold)
@@ -40,6 +41,7 @@ extension ServiceFollower {
                 return outputs + follow(Trial(id: pending, version: version, intent: intent, round: round))
             }
             if round.next != nil { round.accept(fold) }
+            kept.intent = nil
             kept.owned = fold.owned(after: Set(kept.owned)).sorted()
             return outputs + settled(round, version: version, .applied, now: now)
         case .failure(let error):
@@ -110,6 +112,7 @@ extension ServiceFollower {
             }
         }
         // It is over. Where the version before came back after it, it was taken back.
+        guard service.confirm != nil else { return decided(trial, .applied, nil, now: now) }
         let wentBack = findings.versions.contains {
             $0.version > trial.version && $0.origin == .rollback && $0.restored.map { $0 < trial.version } ?? false
         }

@@ -9,11 +9,11 @@ import Wire
 /// a dry run on top of the good ones before it; a bad one is refused, told and left out, and the rest goes on without it. What is
 /// good is one change, which is *applying*. One revision alone, and the last of a round, is not tried first: its change is made.
 ///
-/// With a confirmation asked for, the intent is kept on disk first (*recording*); once made, the change is *onTrial* until configd
+/// Before a change is made the intent is kept on disk (*recording*). With a confirmation asked for it is *onTrial* until configd
 /// says what became of it. The round goes back as a whole: nobody can tell which of its revisions made the service sick.
 ///
-/// Where configd is silent over a change on trial, it is *looking* in its history whether the change was made, and so after a
-/// restart: made again after it went back, it would make the service sick each time. Where the cause is no fault of the revision
+/// Where configd is silent over a change, it is *looking* in its history whether the change was made, and so after a restart:
+/// a key that it set must be known as etcd's, and made again after it went back it would make the service sick each time. Where the cause is no fault of the revision
 /// (configd away, a full disk, another change on trial) it is *resting*, and tries the same step again, for ever.
 struct ServiceFollower: Hashable, Sendable {
     enum State: Hashable, Sendable {
@@ -117,7 +117,8 @@ struct ServiceFollower: Hashable, Sendable {
         waiting = found.filter { $0.number > reached }
         // Only where the store is known does a key that is not there mean that somebody deleted it. An empty store under the same
         // address deletes nothing.
-        let deleted = isKnown ? Set(kept.owned).subtracting(keys) : []
+        let ours = Set(kept.owned).union(kept.intent?.owned ?? [])
+        let deleted = isKnown ? ours.subtracting(keys) : []
         if !deleted.isEmpty, head.revision > reached {
             if waiting.last?.number != head.revision { waiting.append(ServiceRevision(number: head.revision)) }
             waiting[waiting.count - 1].removes.formUnion(deleted)
@@ -154,7 +155,8 @@ struct ServiceFollower: Hashable, Sendable {
         case (.judge(let round), _): return advance(round, now: now)
         case (_, .failure(let error)): return rest(step, Objection(error), now: now)
         case (.look(let intent, let round), .success(let findings)):
-            guard let made = findings.versions.first(where: { $0.reason == intent.reason }) else {
+            let made = findings.versions.first { $0.reason == intent.reason && $0.version > intent.after }
+            guard let made else {
                 return notMade(round, now: now)
             }
             let pending = findings.pending.first { $0.reason == intent.reason }
