@@ -31,7 +31,7 @@ import Wire
 
     /// configd on a file of its own, in a folder of its own, with a client that is told of all events.
     private static func withConfigd(
-        policy: String = "adopt",
+        policy: String = "adopt", beside: (_ path: String) throws -> Void = { _ in },
         _ body: (TestClient, Assembly<Configd>, _ path: String) async throws -> Void
     ) async throws {
         let fixture = try DaemonFixture()
@@ -40,6 +40,7 @@ import Wire
         let path = "\(folder)/.env"
         try write(before, path)
         chmod(path, 0o640)
+        try beside(path)
         try fixture.writeService(
             "gateway",
             """
@@ -186,6 +187,26 @@ import Wire
 
     @Loop private static func condition(_ assembly: Assembly<Configd>) -> String {
         assembly.program.own.files.first?.condition.rawValue ?? ""
+    }
+
+    @Test func whatDeadAttemptsLeftIsClearedAwayAtTheStartAndNothingElse() async throws {
+        try await Self.withConfigd(
+            beside: { path in
+                try Self.write("A=half", "\(path).mainstay-0123456789abcdef")
+                try Self.write("A=other", "\(path).mainstay-0123456789abcdef0")
+                try Self.write("A=other", "\(path).mainstay-notes")
+                mkdir("\(path).mainstay-1", 0o755)
+                symlink(path, "\(path).mainstay-2")
+            },
+            { _, _, path in
+                let folder = String(path.dropLast("/.env".count))
+                let left = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+                #expect(
+                    left == [
+                        ".env", ".env.mainstay-0123456789abcdef0", ".env.mainstay-1", ".env.mainstay-2",
+                        ".env.mainstay-notes",
+                    ])
+            })
     }
 
     @Test func whatConfigdWritesItselfIsNobodyElsesChange() async throws {

@@ -23,6 +23,13 @@ extension Custody {
         }
     }
 
+    /// At the first look of a life: removes what attempts without an intent left beside the file. True where there was any.
+    func clearLeftovers(beside file: GuardedFile, _ kept: KeptFile) -> Bool {
+        guard !isDryRun, outside.isFirst(kept.id) else { return false }
+        // Where the folder cannot be listed or written they are in nobody's way.
+        return (try? file.removeLeftovers()) ?? false
+    }
+
     /// The file holds what no version does: it becomes a version, or the last one is put back, or the look ends with
     /// `beingWritten`, to be taken again.
     func meet(_ origin: ConfigOrigin, on sight: inout Sight, _ kept: KeptFile) throws(StepFailure) {

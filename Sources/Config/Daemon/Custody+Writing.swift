@@ -25,7 +25,7 @@ extension Custody {
         let drafted = writes.map { write in
             FileIntent(
                 path: write.kept.id.path, versions: write.versions.map(\.version),
-                temporary: Self.temporary(beside: write.kept.id.path),
+                temporary: GuardedFile.temporary(beside: write.kept.id.path),
                 before: write.sight.content.map { Digest(of: $0) })
         }
         let intent: Intent
@@ -115,12 +115,5 @@ extension Custody {
         try file.writeTemporary(intent.temporary, content, identity: identity)
         try file.replace(with: intent.temporary)
         try file.syncFolder()
-    }
-
-    private static func temporary(beside path: String) -> String {
-        var random = SystemRandomNumberGenerator()
-        let name = path.split(separator: "/").last.map(String.init) ?? ""
-        let hidden = name.hasPrefix(".") ? name : ".\(name)"
-        return "\(hidden).mainstay-\(String(random.next() as UInt64, radix: 16))"
     }
 }

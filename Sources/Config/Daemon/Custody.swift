@@ -81,6 +81,7 @@ final class Custody {
             sight.cleared = !settled
             sight.made = settled ? intent.files.first { $0.path == path }?.versions ?? [] : []
         }
+        if clearLeftovers(beside: file, kept) { sight.cleared = true }
         if let origin = Recovery.adoption(head: head, content: content.map { Digest(of: $0) }) {
             try meet(origin, on: &sight, kept)
         } else if content == nil {

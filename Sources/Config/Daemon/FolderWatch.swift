@@ -10,7 +10,8 @@ import Wire
 /// Tells when somebody writes a kept file: one inotify descriptor for the folders of all kept files.
 ///
 /// Folders are watched and not files, since an editor renames a new file over the old one. The folders above are watched
-/// for their own moves, which take the path away without a word in the folder itself. What is watched is the very folder
+/// for their own moves, which take the path away without a word in the folder itself; and the host's mounts, one of which may
+/// cover it. What is watched is the very folder
 /// that a look has opened, by its descriptor, so a symbolic link put in its place leads the watch nowhere either; each look
 /// arms it again before it reads, so nothing that is written after the reading is missed.
 ///
@@ -38,17 +39,13 @@ final class FolderWatch: Sendable {
         thread = EventThread(name: "watch")
     }
 
-    /// Ends the thread and closes the descriptor; nothing is told any more.
+    /// Ends the thread and closes what it waits on; nothing is told any more.
     func stop() {
-        let descriptor = books.withLock { books in
+        let open = books.withLock { books in
             defer { books = Books(isOver: true) }
-            return books.descriptor
+            return [books.descriptor, books.mounts].filter { $0 >= 0 }
         }
-        guard descriptor >= 0 else {
-            thread?.stop()
-            return
-        }
-        thread?.post { close(descriptor) }
+        thread?.post { for descriptor in open { close(descriptor) } }
         thread?.stop()
     }
 
@@ -60,7 +57,7 @@ final class FolderWatch: Sendable {
             do throws(Trouble) {
                 guard thread != nil else { throw Trouble(why: .failed("no thread is left")) }
                 let begins = try books.open()
-                if begins { wait(on: books.descriptor) }
+                if begins { wait(on: books.descriptor, books.mounts) }
                 try books.arm(id, name: Array(name.utf8), folder: folder)
                 if let shared = Self.sharedFileSystem(folder) { throw Trouble(why: .sharedFileSystem(shared)) }
                 return books.sight(id)
@@ -91,9 +88,15 @@ final class FolderWatch: Sendable {
 
     // MARK: On the thread `watch`
 
-    private func wait(on descriptor: CInt) {
+    private func wait(on descriptor: CInt, _ mounts: CInt) {
         thread?.post { [weak self] in
             guard let thread = self?.thread else { return }
+            if mounts >= 0 {
+                _ = thread.watch(mounts, for: .changed) { [weak self] _ in
+                    guard let ids = self?.books.withLock({ $0.mountsChanged() }), !ids.isEmpty else { return }
+                    self?.tell([.noticed(ids)])
+                }
+            }
             let box = SourceBox()
             box.source = thread.watch(descriptor, for: .readable) { [weak self] _ in
                 self?.drain()
@@ -145,6 +148,8 @@ private struct Books: ~Copyable {
     }
 
     var descriptor: CInt = -1
+    /// /proc/self/mountinfo; -1 where it cannot be had.
+    var mounts: CInt = -1
     var isOver = false
     /// By inotify's watch descriptor.
     var folders: [CInt: Folder] = [:]
@@ -172,6 +177,7 @@ private struct Books: ~Copyable {
         let opened = inotify_init1(CInt(IN_NONBLOCK | IN_CLOEXEC))
         guard opened >= 0 else { throw Self.trouble() }
         descriptor = opened
+        mounts = Glibc.open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
         return true
     }
 
@@ -190,7 +196,12 @@ private struct Books: ~Copyable {
             parent = parent.dropLast()
             guard opened >= 0 else { continue }
             defer { close(opened) }
-            let above = try watch(opened, Self.above)
+            let above: CInt
+            do throws(Trouble) { above = try watch(opened, Self.above) } catch {
+                // Whoever may not read a folder may not watch it; then its move is found by the look each minute.
+                if error.why == .noWatchLeft { throw error }
+                continue
+            }
             folders[above, default: Folder()].below.insert(id)
             places[id]?.append(above)
         }
@@ -235,6 +246,12 @@ private struct Books: ~Copyable {
     }
 
     // MARK: Reading
+
+    /// Something was mounted or unmounted: any path may lead elsewhere.
+    mutating func mountsChanged() -> [Keeper.FileID] {
+        moved.formUnion(places.keys)
+        return Array(places.keys)
+    }
 
     /// All that the kernel has told since the last reading: the files that somebody may have written.
     mutating func read() -> [Keeper.FileID] {

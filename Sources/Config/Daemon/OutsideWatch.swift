@@ -30,6 +30,9 @@ final class OutsideWatch {
         met.formIntersection(ids)
     }
 
+    /// Whether the file was not looked at in this life.
+    func isFirst(_ id: Keeper.FileID) -> Bool { !met.contains(id) }
+
     /// The file is its newest version, or is left as it is.
     func isWhole(_ id: Keeper.FileID) {
         met.insert(id)

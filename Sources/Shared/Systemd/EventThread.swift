@@ -55,6 +55,8 @@ package final class EventThread: SerialExecutor, @unchecked Sendable {
         package static let readable = Interest(rawValue: EPOLLIN.rawValue)
         /// There is room to write.
         package static let writable = Interest(rawValue: EPOLLOUT.rawValue)
+        /// What a file of /proc tells of has changed (`mountinfo`: proc_pid_mountinfo(5)).
+        package static let changed = Interest(rawValue: EPOLLPRI.rawValue)
     }
 
     /// One watched descriptor, until `unwatch`.
