@@ -275,6 +275,8 @@ final class GuardedFile {
         case ENOENT: .missing
         case ELOOP: .notPlainFile("reached through a symbolic link")
         case ENOTDIR: .notPlainFile("in no folder")
+        // What RESOLVE_BENEATH says of a link that was put there while it was opened.
+        case EXDEV: .notPlainFile("reached through a link out of its folder")
         case EISDIR: .notPlainFile("a folder")
         case EBUSY: .mountPoint
         case ENOSPC, EDQUOT: .noSpace
