@@ -22,16 +22,16 @@ MACHINE = False
 PROGRAMS = ("configd",)
 
 # So many ways of a torn cut at each prefix; of each kind that a journal would leave, and that no order explains.
-TORN = 24
+TORN = 6
 # Each how many-th prefix is cut; every one in a whole run.
 STRIDE = 1
 # So many changes of a large file follow each other until the ledger's log is written back into the database.
-CHANGES = 40
+CHANGES = 24
 # The same where the cut is the second one, of which each first one has its own.
-TORN_AGAIN = 6
+TORN_AGAIN = 2
 # Each how many-th of a change's syncs and renames is where a crash leaves what a start is then cut on.
 START_STRIDE = 1
-BRIEF = {"TORN": 1, "STRIDE": 6, "CHANGES": 24, "START_STRIDE": 4, "TORN_AGAIN": 1}
+BRIEF = {"TORN": 1, "STRIDE": 6, "START_STRIDE": 4, "TORN_AGAIN": 1}
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 WRITERS = {
