@@ -2,7 +2,7 @@ import ConfigAPI
 import Wire
 
 /// Whose fault a refusal is.
-enum Fault {
+enum Fault: Equatable {
     /// Nothing is wrong with the revision.
     case ofTheHost
     /// A key that is to be removed is not there.
@@ -33,7 +33,7 @@ enum Fault {
     /// Refusals of any socket that another try may not meet.
     private static let passing: Set<String> = [
         "peerSilent", "internalError", "deadlineExceeded", "limitExceeded", "accessDenied", "methodNotFound",
-        "versionConflict",
+        "versionConflict", "validatorUnavailable",
     ]
 }
 
