@@ -21,7 +21,7 @@ private struct Trace {
             id: 40, service: "gateway",
             files: [.init(path: "/srv/.env", version: 8, chain: Self.chain, previous: 7)], window: window,
             activation: activation, activationLimit: .seconds(50), authorUID: 1000, reason: "more clients",
-            boot: Self.boot, now: Self.start)
+            boot: Self.boot, before: WallTime(milliseconds: 900_000), now: Self.start)
     }
 
     mutating func at(_ seconds: Int64) { now = Self.start.advanced(by: .seconds(seconds)) }
@@ -312,6 +312,20 @@ private struct Trace {
         #expect(actions.contains(.announce(.takenBack, trial)))
         #expect(
             trials.changed("gateway", to: nil, isConfirmed: false, now: Trace.start) == [.announce(.followed, trial)])
+    }
+
+    @Test func aRefusedTrialThatMayHaveLeftItsRowIsLookedAtUntilThatIsKnown() throws {
+        var trials = Trials()
+        let first = try #require(Self.timers(trials.notAnswered("gateway")).first)
+        #expect(first.1 == Trials.retryInterval)
+        #expect(trials.timerFired(first.0) == [.settle(service: "gateway")])
+        let second = try #require(Self.timers(trials.notAnswered("gateway")).first)
+        #expect(trials.timerFired(first.0) == [])
+        #expect(trials.changed("gateway", to: nil, isConfirmed: false, now: Trace.start) == [.cancelTimer(second.0)])
+        // A row whose transaction is not known to have taken place is looked at as soon.
+        let row = Trace().trial
+        let actions = trials.changed("gateway", to: row, isConfirmed: false, now: Trace.start)
+        #expect(Self.timers(actions).map(\.1) == [Trials.retryInterval])
     }
 
     @Test func whatIsFoundAtTheStartIsSettledBeforeAnythingElse() {

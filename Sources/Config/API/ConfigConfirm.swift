@@ -130,6 +130,8 @@ package struct ConfigPending: WireObject {
     package var leftMs: Int64?
     /// When it was recorded, in milliseconds since 1970.
     package var atMs: Int64
+    /// When what was before it came into force, in milliseconds since 1970.
+    package var beforeMs: Int64
     /// When its phase began, in milliseconds since 1970.
     package var sinceMs: Int64
     /// When its files came to hold it, on the host's monotonic clock in microseconds, as systemd tells its times; nil before.
@@ -145,7 +147,7 @@ package struct ConfigPending: WireObject {
 
     package init(
         id: Int64, service: String, files: [File], phase: Phase, activation: ConfigActivation, wantsActivation: Bool,
-        windowMs: Int64, leftMs: Int64?, atMs: Int64, sinceMs: Int64, appliedUs: Int64? = nil,
+        windowMs: Int64, leftMs: Int64?, atMs: Int64, beforeMs: Int64 = 0, sinceMs: Int64, appliedUs: Int64? = nil,
         takenBackUs: Int64? = nil,
         invocation: String? = nil, authorUID: Int64, reason: String, end: PendingEnd? = nil
     ) {
@@ -158,6 +160,7 @@ package struct ConfigPending: WireObject {
         self.windowMs = windowMs
         self.leftMs = leftMs
         self.atMs = atMs
+        self.beforeMs = beforeMs
         self.sinceMs = sinceMs
         self.appliedUs = appliedUs
         self.takenBackUs = takenBackUs
@@ -177,6 +180,7 @@ package struct ConfigPending: WireObject {
         windowMs = try fields.value("windowMs")
         leftMs = try fields.optional("leftMs")
         atMs = try fields.value("atMs")
+        beforeMs = try fields.value("beforeMs")
         sinceMs = try fields.value("sinceMs")
         appliedUs = try fields.optional("appliedUs")
         takenBackUs = try fields.optional("takenBackUs")
@@ -196,6 +200,7 @@ package struct ConfigPending: WireObject {
         object.member("windowMs", windowMs)
         object.member("leftMs", leftMs)
         object.member("atMs", atMs)
+        object.member("beforeMs", beforeMs)
         object.member("sinceMs", sinceMs)
         object.member("appliedUs", appliedUs)
         object.member("takenBackUs", takenBackUs)

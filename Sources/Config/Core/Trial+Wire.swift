@@ -12,7 +12,7 @@ extension Trial {
             files: files.map { ConfigPending.File(file: $0.path, version: $0.version, previous: $0.previous) },
             phase: .applied, activation: activation, wantsActivation: wantsActivation, windowMs: window.milliseconds,
             leftMs: deadline.map { max(0, ($0.instant - now.instant).milliseconds) },
-            atMs: recordedAt.wall.milliseconds, sinceMs: recordedAt.wall.milliseconds,
+            atMs: recordedAt.wall.milliseconds, beforeMs: before.milliseconds, sinceMs: recordedAt.wall.milliseconds,
             appliedUs: appliedAt.map(Self.microseconds), authorUID: Int64(authorUID), reason: reason)
         switch phase {
         case .recorded: break
@@ -57,6 +57,7 @@ extension Trial: WireObject {
         authorUID = UInt32(truncatingIfNeeded: author)
         reason = try fields.value("reason")
         boot = try fields.optional("boot")
+        before = WallTime(milliseconds: try fields.value("beforeMs"))
         recordedAt = (try fields.value("recordedAt") as KeptMoment).moment
         appliedAt = (try fields.optional("appliedAt") as KeptMoment?)?.moment
         let since: KeptMoment? = try fields.optional("since")
@@ -83,6 +84,7 @@ extension Trial: WireObject {
         object.member("authorUID", Int64(authorUID))
         object.member("reason", reason)
         object.member("boot", boot)
+        object.member("beforeMs", before.milliseconds)
         object.member("recordedAt", KeptMoment(recordedAt))
         object.member("appliedAt", appliedAt.map(KeptMoment.init))
         switch phase {

@@ -78,13 +78,16 @@ package struct Trial: Hashable, Sendable {
     /// host does not tell, and then no other is the same.
     package internal(set) var boot: String?
     package let recordedAt: Moment
+    /// When the newest of what was before it came into force: what is compared with may not be older.
+    package let before: WallTime
     package internal(set) var phase = Phase.recorded
     /// When the files came to hold the version on trial; nil before. A process that started later runs it.
     package internal(set) var appliedAt: Moment?
 
     package init(
         id: Int64, service: String, files: [File], window: Duration, activation: ConfigActivation,
-        activationLimit: Duration, authorUID: UInt32, reason: String, boot: String?, now: Moment
+        activationLimit: Duration, authorUID: UInt32, reason: String, boot: String?, before: WallTime,
+        now: Moment
     ) {
         self.id = id
         self.service = service
@@ -95,6 +98,7 @@ package struct Trial: Hashable, Sendable {
         self.authorUID = authorUID
         self.reason = reason
         self.boot = boot
+        self.before = before
         recordedAt = now
     }
 

@@ -39,6 +39,8 @@ package struct Trials: Hashable, Sendable {
     }
 
     private var trials: [String: Held] = [:]
+    /// Services whose row may be another than is known here, and must be looked at again.
+    private var doubtful: [String: TimerID] = [:]
     private var ids = TimerIDs()
 
     package init() {}
@@ -67,7 +69,7 @@ package struct Trials: Hashable, Sendable {
         _ service: String, to row: Trial?, isConfirmed: Bool, now: Moment
     ) -> [Action] {
         let before = trials[service]
-        var actions: [Action] = []
+        var actions: [Action] = doubtful.removeValue(forKey: service).map { [.cancelTimer($0)] } ?? []
         if let timer = before?.timer { actions.append(.cancelTimer(timer)) }
         trials[service] = row.map { Held(trial: $0) }
         if let news = Self.news(from: before?.trial, to: row, isConfirmed: isConfirmed),
@@ -76,22 +78,32 @@ package struct Trials: Hashable, Sendable {
             actions.append(.announce(news, about))
         }
         guard let row else { return actions }
-        if let deadline = row.deadline {
+        switch row.phase {
+        // Only a look tells whether it took place, and only another one whether it is back.
+        case .recorded, .goingBack: actions.append(wait(for: service, Self.retryInterval))
+        case .applied, .activated, .takenBack:
+            guard let deadline = row.deadline else { break }
             actions.append(wait(for: service, max(.zero, deadline.instant - now.instant)))
-        } else if case .goingBack = row.phase {
-            actions.append(wait(for: service, Self.retryInterval))
         }
         return actions
     }
 
-    /// The store thread did not answer: it may have done what was asked, or not.
+    /// The store thread did not answer, or failed: it may have done what was asked, or not. A change that was refused may have
+    /// left its row all the same.
     package mutating func notAnswered(_ service: String) -> [Action] {
-        guard let trial = trials[service] else { return [] }
-        return (trial.timer.map { [.cancelTimer($0)] } ?? []) + [wait(for: service, Self.retryInterval)]
+        let stale = [trials[service]?.timer, doubtful[service]].compactMap { $0 }
+        trials[service]?.timer = nil
+        let id = ids.next()
+        doubtful[service] = id
+        return stale.map { .cancelTimer($0) } + [.setTimer(id, after: Self.retryInterval)]
     }
 
     /// An id that is no longer waited for does nothing.
     package mutating func timerFired(_ id: TimerID) -> [Action] {
+        if let service = doubtful.first(where: { $0.value == id })?.key {
+            doubtful[service] = nil
+            return [.settle(service: service)]
+        }
         guard let service = trials.first(where: { $0.value.timer == id })?.key else { return [] }
         trials[service]?.timer = nil
         return [.settle(service: service)]

@@ -66,6 +66,8 @@ extension Custody {
         var seen: [Keeper.FileID: Seen] = [:]
         /// Of every trial that this began or ended.
         var trials: [TrialChange] = []
+        /// The service whose trial was refused and may have left its row all the same.
+        var doubtfulTrial: String?
     }
 
     /// What the loop learns of every look.
@@ -128,11 +130,11 @@ extension Custody {
             case .refused(let failure) where failure.cause == .changedMeanwhile && attempt < Self.attempts: continue
             case .refused(let failure):
                 batch.fail { Refusals.error(failure, path: written.path) }
-                return seenAnew(batch, announced)
+                return left(requests, seenAnew(batch, announced))
             case .doubtful(let failure):
                 let why = Refusals.error(failure, path: written.path).message
                 batch.fail { ConfigErrors.durabilityUnknown(written.path, why: why) }
-                return seenAnew(batch, announced)
+                return left(requests, seenAnew(batch, announced))
             }
         }
         return failed(StepFailure(.changedMeanwhile, step: "replace"), requests, files)

@@ -154,7 +154,7 @@ extension ConfigJournal {
     private static let changeActivated = MessageID("b0c34202ecec4b5eaf2698075ebe748e")
     private static let changeConfirmed = MessageID("7dba7101bb544ff3823f44e424483d13")
     private static let changeTakenBack = MessageID("7a8ba1ed08c0476fbd93a5062d8ef7a5")
-    private static let changeFollowed = MessageID("8c0650100b144d16a8939d80a3d81b8c")
+    private static let takeBackFollowed = MessageID("8c0650100b144d16a8939d80a3d81b8c")
     private static let takeBackFailed = MessageID("9aa1f229b49242968e92adca284ca045")
 
     /// What has become of a trial; nil where the next entry says it.
@@ -178,7 +178,7 @@ extension ConfigJournal {
             let files = trial.files.map { "\($0.path) is as version \($0.previous) was" }.joined(separator: ", ")
             return trialEntry(.warning, "\(head) was taken back, \(oneLine(why)): \(files)", changeTakenBack, trial)
         case .followed:
-            return trialEntry(.notice, "\(head): the service runs what was before it again", changeFollowed, trial)
+            return trialEntry(.notice, "\(head): the service runs what was before it again", takeBackFollowed, trial)
         }
     }
 

@@ -78,6 +78,9 @@ import Wire
                 change.service, to: change.row, isConfirmed: change.isConfirmed, now: HostClock.now()))
     }
 
+    /// A trial was refused, and may have left its row all the same.
+    func doubted(_ service: String) { perform(trials.notAnswered(service)) }
+
     private func perform(_ actions: [Trials.Action]) {
         for action in actions {
             switch action {
@@ -151,9 +154,18 @@ import Wire
 
     func register() {
         let server = context.server
-        server.on(Config.Pending.self) { [unowned self] params, _ throws(RPCError) in
+        server.onLater(Config.Pending.self) { [unowned self] params, _, responder throws(RPCError) in
             if let service = params.service, files(service) == nil { throw .unknownService(service) }
-            return Config.Pending.Reply(pending: shown.filter { $0.service == params.service ?? $0.service })
+            // Behind the reading of the rows: that nothing is on trial must not be said of a daemon that does not know yet.
+            store.submit(deadline: Self.deadline, { _ = try $0.allTrials() }) { [weak self] result in
+                guard let self else { return }
+                switch result {
+                case .success:
+                    let own = shown.filter { $0.service == params.service ?? $0.service }
+                    responder.succeed(Config.Pending.Reply(pending: own))
+                case .failure(let error): responder.fail(Configd.error(error))
+                }
+            }
         }
         server.onLater(Config.Activated.self) { [unowned self] params, _, responder throws(RPCError) in
             try say(.activated(invocation: params.invocation), params.id, params.service, responder) { $0 }

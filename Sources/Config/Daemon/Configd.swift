@@ -351,6 +351,7 @@ import Wire
         }
         saw(changed.seen)
         changed.trials.forEach(confirming.changed)
+        changed.doubtfulTrial.map(confirming.doubted)
     }
 
     /// What a job of the store thread found of files.

@@ -113,7 +113,7 @@ extension Custody {
         return Trial(
             id: id, service: terms.service, files: files, window: terms.window, activation: terms.activation,
             activationLimit: terms.activationLimit, authorUID: change.authorUID, reason: change.reason, boot: boot,
-            now: HostClock.now())
+            before: writes.compactMap { $0.sight.head?.draft.at }.max() ?? HostClock.now().wall, now: HostClock.now())
     }
 
     /// After the write: the trial is in force, and its callers learn its number.
@@ -135,6 +135,14 @@ extension Custody {
             }
         }
         changed.trials = [TrialChange(service: terms.service, row: trial)]
+        return changed
+    }
+
+    /// After a write that failed.
+    func left(_ requests: [Request], _ changed: Changed) -> Changed {
+        var changed = changed
+        changed.doubtfulTrial = requests.first?.terms.trial?.service
+        trials = nil
         return changed
     }
 
