@@ -143,6 +143,9 @@ extension HealthMachine {
         guard registered[id] != nil else { throw HealthErrors.unknownCheck(service: id.service, check: id.name) }
     }
 
+    /// What a service's checks add up to; nil where no settings name it.
+    package func status(of service: String) -> ServiceHealth? { services[service]?.status }
+
     /// Every check, sorted.
     package var checkIDs: [CheckID] {
         checks.keys.sorted()

@@ -45,6 +45,25 @@ enum HealthJournal {
         }
     }
 
+    private static let changeJudged = MessageID("88e90f6a40a840f2b5955078919c6d94")
+
+    /// What is thought of a change on trial, when that changes.
+    static func entry(for opinion: CommitJudge.Opinion, of service: String) -> LogEntry {
+        let words =
+            switch opinion.verdict {
+            case .asGood: "is as good as what was before it"
+            case .worse: "is worse than what was before it"
+            case .unknown: "cannot be judged"
+            }
+        return LogEntry(
+            opinion.verdict == .worse ? .warning : .notice,
+            "\(service): change \(opinion.change) \(words): \(opinion.reason)", id: changeJudged,
+            fields: [
+                "MAINSTAY_SERVICE": service, "MAINSTAY_CHANGE": String(opinion.change),
+                "MAINSTAY_OPINION": opinion.verdict.rawValue,
+            ])
+    }
+
     private static func fields(of alert: Alert) -> [String: String] {
         var fields = [
             "MAINSTAY_SERVICE": alert.service, "MAINSTAY_ALERT": alert.id, "MAINSTAY_SEVERITY": alert.severity.rawValue,

@@ -15,6 +15,8 @@ import Wire
     private let probes: Probes
     private let store: HealthStore
     private let metricsd: Peer
+    private lazy var judging = Judging(
+        context, metricsd: metricsd, settings: settings, status: { [unowned self] in machine.status(of: $0) })
     private var machine: HealthMachine
     private var timers: [TimerID: LoopTimer] = [:]
     private var settings: AllSettings
@@ -34,6 +36,7 @@ import Wire
             guard let self else { return }
             perform(machine.probeEnded(run, outcome, now: HostClock.now()))
         }
+        _ = judging
         registerReading()
         registerActing()
         context.figures.add("mainstay_health_open_commands", .gauge) { [probes] in Double(probes.openCommands) }
@@ -57,6 +60,7 @@ import Wire
             isStarted = true
             perform(machine.started(now: HostClock.now()))
             refreshFigures()
+            judging.start()
             started()
         }
     }
@@ -66,6 +70,7 @@ import Wire
         self.settings = settings
         probes.limitsChanged(to: settings.mainstay.healthd)
         guard isStarted else { return }
+        judging.reload(settings)
         perform(machine.settingsChanged(to: HealthConfig(settings), now: HostClock.now()))
         refreshFigures()
     }
@@ -86,6 +91,7 @@ import Wire
         for timer in timers.values { timer.cancel() }
         timers = [:]
         probes.stop()
+        judging.stop()
         store.settled(stopped)
     }
 
@@ -122,7 +128,9 @@ import Wire
         if let entry = HealthJournal.entry(for: news) { context.log.write(entry) }
         switch news {
         case .checkChanged(let change): context.publish(HealthEvents.checkChanged, change)
-        case .statusChanged(let change): context.publish(HealthEvents.statusChanged, change)
+        case .statusChanged(let change):
+            context.publish(HealthEvents.statusChanged, change)
+            judging.statusChanged(change.service, change.status)
         case .alertRaised(let alert): context.publish(HealthEvents.alertRaised, alert)
         case .alertResolved(let alert): context.publish(HealthEvents.alertResolved, alert)
         case .incidentAliased: break  // For the journal's readers; subscribers see the incident in every event.

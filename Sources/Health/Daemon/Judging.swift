@@ -1,0 +1,192 @@
+import ConfigAPI
+import HealthAPI
+import HealthCore
+import MetricsAPI
+import Runtime
+import Settings
+import Time
+import Wire
+
+/// healthd's word on changes on trial: follows configd, asks metricsd what was served, and says to configd what the judge of
+/// each service orders. While configd or metricsd is silent nothing is said, and the change goes back by itself.
+@Loop final class Judging {
+    private let configd: Peer
+    private let metricsd: Peer
+    private let log: Log
+    private let status: (_ service: String) -> ServiceHealth?
+    private var judges: [String: CommitJudge] = [:]
+    private var scraped: [String: ScrapeSettings] = [:]
+    private var tick: LoopRepeat?
+    /// What configd could not be told, by service.
+    private var unsaid: [String: Word] = [:]
+    private var isRetryPlanned = false
+
+    private struct Word: Hashable {
+        var service: String
+        var change: Int64
+        var reason: String
+        var isGood: Bool
+    }
+
+    private static let interval: Duration = .seconds(2)
+    private static let retryDelay: Duration = .seconds(1)
+    /// A take-back writes files, and answers when they are durable.
+    private static let wordDeadline: Duration = .seconds(10)
+    private static let measureDeadline: Duration = .seconds(2)
+
+    /// `status` is what a service's checks add up to; nil where there is no such service.
+    init(
+        _ context: DaemonContext, metricsd: Peer, settings: AllSettings,
+        status: @escaping (_ service: String) -> ServiceHealth?
+    ) {
+        configd = context.peer("configd")
+        self.metricsd = metricsd
+        log = context.log
+        self.status = status
+        reload(settings)
+    }
+
+    func start() {
+        configd.onGap = { [weak self] _ in self?.ask() }
+        configd.onEvent = { [weak self] event in
+            guard let pending = try? ConfigPending(wire: .object(event.data)) else { return }
+            self?.seen(pending.service, pending)
+        }
+        configd.follow(ConfigEvents.ofTrials)
+        configd.start()
+    }
+
+    /// Where services export their figures.
+    func reload(_ settings: AllSettings) {
+        scraped = Dictionary(
+            settings.services.compactMap { service in service.metrics.map { (service.name, $0) } },
+            uniquingKeysWith: { $1 })
+    }
+
+    func stop() { tick?.cancel() }
+
+    /// The service's checks add up to another status.
+    func statusChanged(_ service: String, _ status: ServiceHealth) {
+        judge(service) { $0.statusSeen(status, now: $1) }
+    }
+
+    // MARK: configd
+
+    private func ask() {
+        configd.call(Config.Pending.self, .init(), deadline: .seconds(5)) { [weak self] result in
+            guard let self else { return }
+            guard case .success(let reply) = result else {
+                // A new connection asks by itself; a configd that cannot read its rows is asked again.
+                if configd.answers { Loop.after(Self.retryDelay) { [weak self] in self?.ask() } }
+                return
+            }
+            let named = Set(reply.pending.map(\.service))
+            for service in judges.keys.sorted() where !named.contains(service) { seen(service, nil) }
+            for pending in reply.pending { seen(pending.service, pending) }
+        }
+    }
+
+    private func seen(_ service: String, _ pending: ConfigPending?) {
+        if unsaid[service]?.change != pending?.id || pending?.isOnTrial != true { unsaid[service] = nil }
+        guard let status = status(service) else { return }
+        if judges[service] == nil { judges[service] = CommitJudge(exportsFigures: scraped[service] != nil) }
+        judge(service) { $0.changeSeen(pending, status: status, now: $1) }
+        if judges[service]?.isIdle ?? true { judges[service] = nil }
+        settleTick()
+    }
+
+    private func settleTick() {
+        if judges.isEmpty {
+            tick?.cancel()
+            tick = nil
+        } else if tick == nil {
+            tick = Loop.every(Self.interval) { [weak self] in
+                guard let self else { return }
+                for service in judges.keys.sorted() { judge(service) { $0.ticked(now: $1) } }
+            }
+        }
+    }
+
+    // MARK: Orders
+
+    private func judge(_ service: String, _ event: (inout CommitJudge, Moment) -> [CommitJudge.Action]) {
+        guard var judge = judges[service] else { return }
+        let actions = event(&judge, HostClock.now())
+        judges[service] = judge
+        for action in actions {
+            switch action {
+            case .measure(let change, let before, let after): measure(service, change, before: before, after: after)
+            case .confirm(let change, let reason):
+                say(Word(service: service, change: change, reason: reason, isGood: true))
+            case .cancel(let change, let reason):
+                say(Word(service: service, change: change, reason: reason, isGood: false))
+            case .tell(let opinion): log.write(HealthJournal.entry(for: opinion, of: service))
+            }
+        }
+    }
+
+    private func measure(_ service: String, _ change: Int64, before: ClosedRange<Int64>, after: ClosedRange<Int64>) {
+        let requests = scraped[service]?.requestsTotal
+        query(service, before) { [weak self] then in
+            self?.query(service, after) { [weak self] now in
+                let sight = Self.sight(then, now, requests)
+                self?.judge(service) { $0.measured(change, sight, now: $1) }
+            }
+        }
+    }
+
+    private func query(
+        _ service: String, _ range: ClosedRange<Int64>,
+        _ done: @escaping @Loop (Result<QueryRange.Reply, RPCError>) -> Void
+    ) {
+        let params = QueryRange.Params(
+            selector: ServedFigures.selector(for: service), fromMs: range.lowerBound, toMs: range.upperBound)
+        metricsd.call(QueryRange.self, params, deadline: Self.measureDeadline, done: done)
+    }
+
+    private static func sight(
+        _ before: Result<QueryRange.Reply, RPCError>, _ after: Result<QueryRange.Reply, RPCError>, _ requests: String?
+    ) -> CommitJudge.Sight {
+        do {
+            return .seen(
+                before: ServedFigures.whole(of: try before.get().series, requestsTotal: requests),
+                after: ServedFigures.slices(of: try after.get().series, requestsTotal: requests))
+        } catch { return .blind("metricsd does not say what was served: \(error)") }
+    }
+
+    private func say(_ word: Word) {
+        unsaid[word.service] = word
+        let params = Config.Word(service: word.service, id: word.change, reason: word.reason)
+        let answered: @Loop (Result<ConfigPending, RPCError>) -> Void = { [weak self] in self?.answered($0, to: word) }
+        if word.isGood {
+            configd.call(Config.Confirm.self, params, deadline: Self.wordDeadline, done: answered)
+        } else {
+            configd.call(Config.Cancel.self, params, deadline: Self.wordDeadline, done: answered)
+        }
+    }
+
+    private func answered(_ result: Result<ConfigPending, RPCError>, to word: Word) {
+        guard unsaid[word.service] == word else { return }
+        switch result {
+        case .failure(let error) where Self.mayPass.contains(error.name): sayLater()
+        // Heard, or too late: configd's own word tells how things stand.
+        case .success, .failure: unsaid[word.service] = nil
+        }
+    }
+
+    /// Refusals that another try may not meet: configd is away, or its disk is slow or full.
+    private static let mayPass: Set<String> = [
+        "peerSilent", "internalError", "deadlineExceeded", "limitExceeded", "versionsUnavailable", "diskFailed",
+        "noSpace",
+    ]
+
+    private func sayLater() {
+        guard !isRetryPlanned else { return }
+        isRetryPlanned = true
+        Loop.after(Self.retryDelay) { [weak self] in
+            guard let self else { return }
+            isRetryPlanned = false
+            for word in unsaid.values.sorted(by: { $0.service < $1.service }) { say(word) }
+        }
+    }
+}
