@@ -287,6 +287,7 @@ extension Assembly<WatchdogUnderTest> {
         }
     }
 
+    func reload(_ unit: String, done: @escaping @Loop (CallResult) -> Void) { done(.done) }
     func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void) {
         whenEnded {
             self.view = UnitView(active: .inactive, sub: "dead")

@@ -172,6 +172,7 @@ import Wire
     func forget(_ unit: String) {}
     func kill(_ unit: String, signal: Int32, done: @escaping @Loop (CallResult) -> Void) { done(.failed("none")) }
     func restart(_ unit: String, done: @escaping @Loop (CallResult) -> Void) { done(.failed("none")) }
+    func reload(_ unit: String, done: @escaping @Loop (CallResult) -> Void) { done(.done) }
     func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void) { done(.failed("none")) }
     func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void) { answered(nil) }
     func run(

@@ -146,6 +146,7 @@ enum Socket: String, CaseIterable, Sendable {
                 "budgetReset": Message(BudgetReset.self), "limitWarned": Message(LimitWarned.self),
                 "operatorCalled": Message(OperatorCalled.self), "recoveryRecorded": Message(RecoveryRecorded.self),
                 "adopted": Message(Adopted.self), "operatorActed": Message(OperatorActed.self),
+                "changeFollowed": Message(ChangeFollowed.self),
             ]
         case .configdEtcd: [:]
         }

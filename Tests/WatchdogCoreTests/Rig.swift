@@ -28,6 +28,10 @@ struct Rig {
     /// The lines told and done, as the traces show them.
     var log: [String] = []
     var forced: [String] = []
+    /// What configd was told.
+    var told: [String] = []
+    /// How a reload ends.
+    var reloads = CallResult.done
     private var began: Instant
     private var dues: [Due] = []
     private var lastOrder = 0
@@ -256,6 +260,15 @@ struct Rig {
             later(30, service, .event(.evidenceCollected(incident: incident, evidence)))
         case .drain(let call): later(100, service, .event(.callFinished(call, .done)))
         case .killUnit, .killProcess, .startUnit, .stopUnit: force(action, service)
+        case .reloadUnit(let call):
+            note("\(service)     reloadUnit")
+            later(10, service, .event(.callFinished(call, reloads)))
+        case .tellActivated(let change, _):
+            note("\(service)     tellActivated \(change)")
+            told.append("activated \(change)")
+        case .cancelChange(let change, let why):
+            note("\(service)     cancelChange \(change): \(why)")
+            told.append("cancel \(change)")
         case .keepMemory(let memory): memories[service] = memory
         case .recordIncident(let record): records[record.id] = record
         case .announce(let event): note("\(service) \(Self.line(event))")
@@ -360,6 +373,9 @@ struct Rig {
         case .recoveryRecorded(let data): "recoveryRecorded \(data.action)"
         case .adopted(let data): "adopted pid \(data.pid.map(String.init) ?? "-")"
         case .operatorActed(let data): "operatorActed \(data.what)"
+        case .changeFollowed(let data):
+            "changeFollowed \(data.change) \(data.back ? "back " : "")\(data.outcome)"
+                + (data.detail.map { ": \($0)" } ?? "")
         }
     }
 }

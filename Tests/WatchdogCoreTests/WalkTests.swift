@@ -1,3 +1,4 @@
+import ConfigAPI
 import Testing
 import Time
 import WatchdogAPI
@@ -114,7 +115,16 @@ import WatchdogAPI
             .shutdownAsked(timeout: .seconds(1), reason: nil, by: "uid 0"), .escalationAsked(issue: "test", .warning),
             .recoveryReported(action: "test", success: true, took: nil), .aliasLearnt("other-1"),
             .hostStarved(true, detail: "test"), .hostStarved(false, detail: "test"), .ownDelaySeen(.seconds(1)),
-            .turnGranted, .timerFired(TimerID(999_999)),
+            .turnGranted, .timerFired(TimerID(999_999)), .changeSeen(nil),
+            .changeSeen(
+                ServiceChange(id: 4, phase: .onTrial(since: now.instant), activation: .restart, wantsActivation: true)),
+            .changeSeen(
+                ServiceChange(id: 4, phase: .onTrial(since: now.instant), activation: .reload, wantsActivation: true)),
+            .changeSeen(ServiceChange(id: 4, phase: .goingBack, activation: .restart, wantsActivation: false)),
+            .changeSeen(
+                ServiceChange(
+                    id: 4, phase: .takenBack(since: now.instant, appliedAt: nil), activation: .restart,
+                    wantsActivation: true)),
         ]
         for active in [
             UnitView.Active.active, .reloading, .inactive, .failed, .activating, .deactivating, .maintenance, .missing,

@@ -138,6 +138,11 @@ package actor ProcessOne {
         queue("RestartUnit", [.string(unit), .string("replace")], answered)
     }
 
+    /// Queues the unit's reload: its `ExecReload=`. A unit without one fails the call.
+    package nonisolated func reload(_ unit: String, _ answered: @escaping JobAnswer) {
+        queue("ReloadUnit", [.string(unit), .string("replace")], answered)
+    }
+
     /// A program for a unit of its own, which goes when the program has ended.
     package struct Program: Hashable, Sendable {
         /// The program's absolute path, then its arguments.

@@ -50,6 +50,11 @@ package enum Fault: Hashable, Sendable {
         case slowly
         /// With one that dies: part of the file is left, nothing, or zeros.
         case torn
+        /// On trial, and as good as before; or one with which the service is slow, fails or spins.
+        case trialGood
+        case trialSlow
+        case trialFailing
+        case trialSpinning
     }
 
     /// What is wrong with a collector of metricsd's.
@@ -109,6 +114,7 @@ struct FaultPlan {
                 { .collectorAils($0.one(of: SimulatedMetrics.collectors), $0.ailment(), lasts: $0.seconds(1, 600)) }
             ),
             (4_000, { .change($0.one(of: [.slowly, .torn])) }),
+            (2_500, { .change($0.one(of: [.trialGood, .trialGood, .trialSlow, .trialFailing, .trialSpinning])) }),
         ]
         for kind in kinds {
             var at = start

@@ -60,9 +60,14 @@ package struct Invariants {
             if unit.hasProcess { judgeForce("stop", order, unit, now) }
         case .setTimer, .cancelTimer, .restoreMemory, .readUnit, .watchProcess, .unwatchProcess, .startProbe,
             .abandonProbe, .sampleProgress, .sampleResources, .collectEvidence, .drain, .keepMemory, .recordIncident,
-            .announce:
+            .announce, .reloadUnit, .tellActivated, .cancelChange:
             break
         }
+    }
+
+    /// The service is brought to its configuration: as an operator's restart, at nobody's cost.
+    mutating func changeBegan(_ name: String, now: Instant) {
+        services[name]?.operatorOrderUntil = now + .seconds(20)
     }
 
     mutating func startEnded(_ name: String) { services[name]?.startsUnderWay -= 1 }

@@ -20,6 +20,8 @@ final class SimulatedConfig {
     private enum Job {
         case look
         case change(expected: Int64, key: String, value: [UInt8])
+        /// After a look; it calls `ended` when it is done.
+        case task((Keeper.Condition) -> Void)
     }
 
     /// One write under way.
@@ -29,6 +31,8 @@ final class SimulatedConfig {
         let new: SimulatedFolder.Content
         /// What follows, where that is not an answer to a client.
         let ended: ((Commit.Outcome) -> Void)?
+        /// The trial that is recorded with its intent.
+        var trial: Trial?
 
         init(
             _ commit: Commit, old: SimulatedFolder.Content, new: SimulatedFolder.Content,
@@ -49,6 +53,7 @@ final class SimulatedConfig {
     var keeper: Keeper?
     private var life = 0
     private var isStopped = false
+    var isHalted: Bool { isStopped }
     private var waiting: [() -> Void] = []
     private var jobs: [Job] = []
     private var isBusy = false
@@ -57,9 +62,14 @@ final class SimulatedConfig {
     var judge = ConfigJudge()
     /// What others do to the file, and what configd knows of it.
     var outside = Outside()
+    var trialling = Trialling()
 
     /// What subscribers, the journal and clients are told.
     var onNews: (String) -> Void = { _ in }
+    /// What subscribers are told of a trial.
+    var onTrial: (ConfigPending) -> Void = { _ in }
+    /// It answers again: who follows it asks anew.
+    var onStart: () -> Void = {}
     /// An invariant is broken.
     var onBroken: (String) -> Void = { _ in }
 
@@ -81,13 +91,18 @@ final class SimulatedConfig {
     func start() {
         life += 1
         keeper = Keeper()
+        trialling.trials = Trials()
         perform(keeper?.configured([Self.id], now: timeline.now) ?? [])
+        let kept = trialling.row.map { [$0] } ?? []
+        perform(trialling.trials.found(kept, now: timeline.moment))
         tick(life)
+        after(.milliseconds(100)) { [self] in onStart() }
     }
 
     /// It ends now; systemd starts it again.
     private func dies(isPowerCut: Bool) {
         if isPowerCut {
+            trialling.boot += 1
             folder.losesPower()
             outside.editorDied()
             judge.editorDied()
@@ -147,6 +162,7 @@ final class SimulatedConfig {
                 // Where a run begins is no news.
                 guard version.draft.origin != .baseline else { continue }
                 onNews("version \(version.number) \(version.draft.origin.rawValue)")
+                perform(trialling.trials.versionAnnounced(of: Self.id.service))
             case .reportTrouble(_, .troubled(let failure)): onNews("in trouble: \(failure.step): \(failure.cause)")
             case .reportTrouble: onNews("in trouble")
             case .reportMended: onNews("mended")
@@ -172,6 +188,10 @@ final class SimulatedConfig {
         case .byHand: edits(key, value)
         case .slowly: editsSlowly(key, value)
         case .torn: tears()
+        case .trialGood: beginsTrial(ailing: "none")
+        case .trialSlow: beginsTrial(ailing: "slow")
+        case .trialFailing: beginsTrial(ailing: "failing")
+        case .trialSpinning: beginsTrial(ailing: "spinning")
         }
     }
 
@@ -179,6 +199,9 @@ final class SimulatedConfig {
         guard keeper != nil else { return }
         after(.microseconds(200)) { [self] in enqueue(job) }
     }
+
+    /// Has the store thread do something after a look.
+    func ask(_ task: @escaping (Keeper.Condition) -> Void) { ask(.task(task)) }
 
     // MARK: The store thread
 
@@ -202,8 +225,13 @@ final class SimulatedConfig {
                 let versions = news(made)
                 perform(keeper?.changed(Self.id, condition, versions: versions, now: timeline.now) ?? [])
                 guard case .whole(let head) = condition else { return refused("in trouble") }
+                guard !refusesChanges else { return refused("on trial") }
                 guard head.number == expected else { return refused("version \(head.number), not \(expected)") }
                 change(key, value, after: head)
+            case .task(let task):
+                let versions = news(made)
+                perform(keeper?.changed(Self.id, condition, versions: versions, now: timeline.now) ?? [])
+                task(condition)
             }
         }
     }
@@ -263,12 +291,12 @@ final class SimulatedConfig {
         return Version(draft, after: folder.versions.last)
     }
 
-    private func refused(_ reason: String) {
+    func refused(_ reason: String) {
         onNews("change refused: \(reason)")
         ended()
     }
 
-    private func ended() {
+    func ended() {
         if let doom { return dies(isPowerCut: doom.isPowerCut) }
         next()
     }
@@ -317,7 +345,10 @@ final class SimulatedConfig {
         switch action {
         case .recordIntent(let intent):
             // A transaction whose commit failed may have reached the disk all the same.
-            if !host.diskIsFull || random.next() & 3 == 0 { folder.record(intent, holding: write.new) }
+            if !host.diskIsFull || random.next() & 3 == 0 {
+                folder.record(intent, holding: write.new)
+                if let trial = write.trial { trialling.row = trial }
+            }
             return host.diskIsFull ? StepFailure(.noSpace, step: "record") : nil
         case .writeTemporary:
             guard host.diskIsFull || isCut else {
@@ -346,7 +377,7 @@ final class SimulatedConfig {
         return nil
     }
 
-    private func end(_ outcome: Commit.Outcome) {
+    func end(_ outcome: Commit.Outcome) {
         switch outcome {
         case .applied:
             guard let version = folder.versions.last else { return onBroken("config: no version was concluded") }
@@ -354,8 +385,11 @@ final class SimulatedConfig {
             perform(
                 keeper?.changed(Self.id, .whole(version), versions: [version], now: timeline.now) ?? [])
             ended()
-        case .refused(let failure): refused("\(failure.step): \(failure.cause)")
+        case .refused(let failure):
+            settleLater()
+            refused("\(failure.step): \(failure.cause)")
         case .doubtful(let failure):
+            settleLater()
             perform(keeper?.changed(Self.id, .troubled(failure), versions: [], now: timeline.now) ?? [])
             refused("in doubt: \(failure.step): \(failure.cause)")
         }

@@ -1,3 +1,4 @@
+import ConfigAPI
 import HealthAPI
 import HealthCore
 import Time
@@ -23,6 +24,10 @@ final class SimulatedHealth {
     var onNews: (HealthNews) -> Void = { _ in }
     /// A service's dependencies that are down, as watchdogd hears of them; nil when healthd went silent.
     var onDependencies: (_ service: String, _ down: [String]?) -> Void = { _, _ in }
+
+    /// Its word on a change on trial.
+    var onWord: (_ change: Int64, SimulatedWatchdog.Word) -> Void = { _, _ in }
+    private var commitJudge: CommitJudge?
 
     init(
         timeline: Timeline, host: SimulatedHost, units: [String: SimulatedUnit], config: HealthConfig,
@@ -50,10 +55,64 @@ final class SimulatedHealth {
         machine = HealthMachine(config: config, kept: keptHealth, now: timeline.moment, random: random.split())
         act { $0.started(now: self.timeline.moment) }
         tellDependencies()
+        commitJudge = CommitJudge(exportsFigures: true)
+    }
+
+    // MARK: Changes on trial
+
+    /// What configd tells of the gateway's.
+    func trialSeen(_ pending: ConfigPending?) {
+        let wasIdle = commitJudge?.isIdle ?? true
+        judge { [self] in $0.changeSeen(pending, status: gatewayStatus, now: timeline.moment) }
+        if wasIdle, commitJudge?.isIdle == false { tickJudge(life) }
+    }
+
+    private var gatewayStatus: ServiceHealth { machine?.status(of: "gateway") ?? .unknown }
+
+    private func tickJudge(_ life: Int) {
+        timeline.after(.seconds(2)) { [self] in
+            guard life == self.life, commitJudge?.isIdle == false else { return }
+            judge { [self] in $0.statusSeen(gatewayStatus, now: timeline.moment) }
+            judge { [self] in $0.ticked(now: timeline.moment) }
+            tickJudge(life)
+        }
+    }
+
+    private func judge(_ event: (inout CommitJudge) -> [CommitJudge.Action]) {
+        guard isRunning, var judge = commitJudge else { return }
+        let actions = event(&judge)
+        commitJudge = judge
+        for action in actions {
+            switch action {
+            case .measure(let change, let before, let after):
+                self.judge { [self] in
+                    $0.measured(change, served(before: before, after: after), now: timeline.moment)
+                }
+            case .confirm(let change, _): onWord(change, .confirm)
+            case .cancel(let change, let reason): onWord(change, .cancel(why: reason))
+            case .tell: break
+            }
+        }
+    }
+
+    /// As metricsd would tell it: 10 ms before, and as the process is since it was brought to the change.
+    private func served(before: ClosedRange<Int64>, after: ClosedRange<Int64>) -> CommitJudge.Sight {
+        let process = units["gateway"]?.process
+        let isServing = process?.serves(now: timeline.now) ?? false
+        let slices = stride(from: after.lowerBound, through: after.upperBound - 5000, by: 5000).map {
+            ServedFigures(
+                fromMs: $0, toMs: $0 + 5000, requests: isServing ? 325 : 0, errors: 0,
+                p95Ms: process?.isSlow ?? false ? 40 : 10)
+        }
+        return .seen(
+            before: ServedFigures(
+                fromMs: before.lowerBound, toMs: before.upperBound, requests: 7800, errors: 0, p95Ms: 10),
+            after: slices)
     }
 
     func dies() {
         machine = nil
+        commitJudge = nil
         isStopped = false
         waiting = []
         live = []

@@ -35,6 +35,8 @@ final class SimulatedProcess {
     let readyAt: Instant
     private(set) var ailment = Ailment.none
     private(set) var isDead = false
+    /// Serves everybody, four times as slowly as it should: no probe sees that.
+    var isSlow = false
     /// Dead, and not yet reaped.
     var isZombie = false
     private var countedAt: Instant

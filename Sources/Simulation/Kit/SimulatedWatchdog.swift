@@ -44,6 +44,17 @@ final class SimulatedWatchdog {
     /// Every order, as it is given: what invariants and the digest look at.
     var onOrder: (Order) -> Void = { _ in }
 
+    /// What it says to configd of a change on trial.
+    enum Word: Hashable {
+        case activated(invocation: String)
+        case cancel(why: String)
+        /// healthd's alone.
+        case confirm
+    }
+
+    /// A word for configd.
+    var onWord: (_ service: String, _ change: Int64, Word) -> Void = { _, _, _ in }
+
     /// A start that was ordered has ended, well or not, whether or not anybody still waits for it.
     var onStartEnded: (String) -> Void = { _ in }
 
@@ -178,6 +189,9 @@ final class SimulatedWatchdog {
                 }
             }
         case .stopUnit(let call): finish(call, of: service) { [self] in units[service]?.stop(ours: true, finished: $0) }
+        case .reloadUnit(let call): report(.callFinished(call, .done), of: service, after: .milliseconds(10))
+        case .tellActivated(let change, let invocation): onWord(service, change, .activated(invocation: invocation))
+        case .cancelChange(let change, let why): onWord(service, change, .cancel(why: why))
         case .keepMemory(let memory): if !host.diskIsFull { kept[service] = memory }
         case .recordIncident(let record): if !host.diskIsFull { incidents[record.id] = record }
         case .announce: break

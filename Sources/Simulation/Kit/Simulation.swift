@@ -1,3 +1,4 @@
+import ConfigAPI
 import HealthAPI
 import HealthCore
 import Time
@@ -113,6 +114,14 @@ package final class Simulation {
         health.onNews = { [unowned self] news in heard(news) }
         config.onNews = { [unowned self] news in heard("config", news) }
         config.onBroken = { [unowned self] problem in invariants.violated(problem, now: timeline.now) }
+        config.onTrial = { [unowned self] pending in tellTrial(pending) }
+        config.onStart = { [unowned self] in tellTrial(config.pending) }
+        watchdog.onWord = { [unowned self] service, change, word in
+            relay(word, change) { [unowned self] in watchdog.isRunning }
+        }
+        health.onWord = { [unowned self] change, word in
+            relay(word, change) { [unowned self] in health.isRunning }
+        }
         metrics.onNews = { [unowned self] news in heard("metrics", news) }
         metrics.onBroken = { [unowned self] problem in invariants.violated(problem, now: timeline.now) }
         health.onDependencies = { [unowned self] service, down in
@@ -125,7 +134,44 @@ package final class Simulation {
             unit.onSpawn = { [unowned self] ours in
                 if ours { report.restarts += 1 }
                 line("\(name): started\(ours ? " by watchdogd" : "")")
+                if name == Self.configured { readsConfiguration() }
                 if host.databaseIsDown, name == "gateway" { unit.process?.becomes(.withoutDatabase, now: timeline.now) }
+            }
+        }
+    }
+
+    // MARK: The configuration
+
+    /// The service whose file configd keeps.
+    private static let configured = "gateway"
+    /// What its process was made of the file that it read.
+    private var ailmentRead = "none"
+
+    private func readsConfiguration() {
+        ailmentRead = config.ailment
+        guard let process = units[Self.configured]?.process else { return }
+        switch ailmentRead {
+        case "slow": process.isSlow = true
+        case "failing": process.becomes(.failing, now: timeline.now)
+        case "spinning": process.becomes(.spinning, now: timeline.now)
+        default: break
+        }
+    }
+
+    private func tellTrial(_ pending: ConfigPending?) {
+        watchdog.report(
+            .changeSeen(pending.flatMap(ServiceChange.init)), of: Self.configured, after: .milliseconds(1))
+        health.trialSeen(pending)
+    }
+
+    /// A word for configd, said again until it was heard or whoever says it is gone.
+    private func relay(
+        _ word: SimulatedWatchdog.Word, _ change: Int64, _ isAlive: @escaping () -> Bool
+    ) {
+        config.say(word, on: change) { [self] answer in
+            guard answer == .silent else { return }
+            timeline.after(.seconds(1)) { [self] in
+                if isAlive(), config.isOnTrial(change) { relay(word, change, isAlive) }
             }
         }
     }
@@ -144,7 +190,8 @@ package final class Simulation {
             report.digest.add(timeline.now.nanoseconds)
             report.digest.add(order.service.utf8)
         case .setTimer, .cancelTimer, .restoreMemory, .readUnit, .watchProcess, .unwatchProcess, .startProbe,
-            .abandonProbe, .sampleProgress, .sampleResources, .collectEvidence, .drain, .keepMemory, .recordIncident:
+            .abandonProbe, .sampleProgress, .sampleResources, .collectEvidence, .drain, .keepMemory, .recordIncident,
+            .reloadUnit, .tellActivated, .cancelChange:
             break
         }
     }
@@ -156,6 +203,8 @@ package final class Simulation {
         case .evidenceCollected, .actionTaken, .validated, .incidentClosed, .held, .released, .refused, .budgetReset,
             .limitWarned, .recoveryRecorded, .adopted, .operatorActed:
             break
+        case .changeFollowed(let followed):
+            if followed.outcome == .underWay { invariants.changeBegan(followed.service, now: timeline.now) }
         }
     }
 
@@ -168,6 +217,8 @@ package final class Simulation {
         case .refused(let refused): refused.reason.rawValue
         case .operatorCalled(let called): called.issue
         case .operatorActed(let acted): acted.what
+        case .changeFollowed(let followed):
+            "\(followed.change)\(followed.back ? " back" : "") \(followed.outcome.rawValue)"
         case .evidenceCollected, .validated, .held, .released, .budgetReset, .limitWarned, .recoveryRecorded, .adopted:
             ""
         }
@@ -231,10 +282,23 @@ package final class Simulation {
     private func look() {
         timeline.after(.seconds(1)) { [self] in
             invariants.starvedSince = host.isStarved ? invariants.starvedSince ?? timeline.now : nil
+            config.lookAtTrial()
+            lookAtConfig()
             for name in Self.services { look(at: name) }
             look()
         }
     }
+
+    /// Since when configd is well enough to take a change back.
+    private var configWellSince: Instant?
+
+    private func lookAtConfig() {
+        let isWell = config.isRunning && !host.diskIsFull
+        configWellSince = isWell ? configWellSince ?? timeline.now : nil
+    }
+
+    /// While configd cannot write, a bad change stays in force, and what runs with it stays bad.
+    private var cannotGoBack: Bool { configWellSince.map { timeline.now - $0 < .seconds(20) } ?? true }
 
     private func look(at name: String) {
         guard let unit = units[name] else { return }
@@ -244,6 +308,7 @@ package final class Simulation {
         let watchdogIsAway = !watchdog.isRunning || watchdogBackAt.map { now - $0 < .seconds(20) } ?? false
         let isExcused =
             host.isStarved || host.databaseIsDown || unit.crashesAtStart || watchdogIsAway || isStarting
+            || name == Self.configured && ailmentRead != "none" && cannotGoBack
         if !(invariants.services[name]?.operatorSince != nil || host.databaseIsDown || unit.crashesAtStart
             || isStarting)
         {
@@ -322,6 +387,7 @@ package final class Simulation {
                 watchdog.start()
                 watchdogBackAt = timeline.now
                 health.tellDependencies()
+                if config.isRunning { tellTrial(config.pending) }
             }
         }
     }
@@ -330,7 +396,10 @@ package final class Simulation {
         health.stops()
         timeline.after(hang) { [self] in
             health.dies()
-            timeline.after(.milliseconds(700)) { [self] in health.start() }
+            timeline.after(.milliseconds(700)) { [self] in
+                health.start()
+                if config.isRunning { health.trialSeen(config.pending) }
+            }
         }
     }
 
@@ -424,6 +493,9 @@ package final class Simulation {
         }
         if let problem = metrics.problemAtEnd { invariants.violated("metrics: \(problem) at the end", now: now) }
         if let problem = config.problemAtEnd { invariants.violated("config: \(problem) at the end", now: now) }
+        if config.pending != nil { invariants.violated("config: a change is on trial at the end", now: now) }
+        if config.ailment != "none" { invariants.violated("config: a bad change stayed", now: now) }
+        if ailmentRead != config.ailment { invariants.violated("the gateway runs another configuration", now: now) }
         if healthStatus.alerts > 0 { invariants.violated("\(healthStatus.alerts) alerts stand at the end", now: now) }
     }
 }

@@ -389,6 +389,54 @@ package struct OperatorActed: WireObject {
     }
 }
 
+/// The service is brought to a change of its configuration, or back to what was before it.
+package struct ChangeFollowed: WireObject {
+    package var service: String
+    /// The change, as configd's `pending` names it.
+    package var change: Int64
+    /// Whether it is the way back.
+    package var back: Bool
+    /// `restart`, `reload` or a signal's name.
+    package var activation: String
+    /// `underWay`; then `done`: the service runs it; or `failed`: see `detail`.
+    package var outcome: ActionOutcome
+    package var incident: String?
+    package var detail: String?
+
+    package init(
+        service: String, change: Int64, back: Bool, activation: String, outcome: ActionOutcome, incident: String? = nil,
+        detail: String? = nil
+    ) {
+        self.service = service
+        self.change = change
+        self.back = back
+        self.activation = activation
+        self.outcome = outcome
+        self.incident = incident
+        self.detail = detail
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        service = try fields.value("service")
+        change = try fields.value("change")
+        back = try fields.value("back")
+        activation = try fields.value("activation")
+        outcome = try fields.value("outcome")
+        incident = try fields.optional("incident")
+        detail = try fields.optional("detail")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("service", service)
+        object.member("change", change)
+        object.member("back", back)
+        object.member("activation", activation)
+        object.member("outcome", outcome)
+        object.member("incident", incident)
+        object.member("detail", detail)
+    }
+}
+
 /// One event of watchdogd, with its data.
 package enum WatchdogEvent: Hashable, Sendable {
     case incidentOpened(IncidentOpened)
@@ -405,11 +453,13 @@ package enum WatchdogEvent: Hashable, Sendable {
     case recoveryRecorded(RecoveryRecorded)
     case adopted(Adopted)
     case operatorActed(OperatorActed)
+    case changeFollowed(ChangeFollowed)
 
     /// The names of all, as `subscribe` takes them.
     package static let names = [
         "incidentOpened", "evidenceCollected", "actionTaken", "validated", "incidentClosed", "held", "released",
         "refused", "budgetReset", "limitWarned", "operatorCalled", "recoveryRecorded", "adopted", "operatorActed",
+        "changeFollowed",
     ]
 
     /// The event's name on the feed.
@@ -429,6 +479,7 @@ package enum WatchdogEvent: Hashable, Sendable {
         case .recoveryRecorded: "recoveryRecorded"
         case .adopted: "adopted"
         case .operatorActed: "operatorActed"
+        case .changeFollowed: "changeFollowed"
         }
     }
 
@@ -449,6 +500,7 @@ package enum WatchdogEvent: Hashable, Sendable {
         case .recoveryRecorded(let data): data
         case .adopted(let data): data
         case .operatorActed(let data): data
+        case .changeFollowed(let data): data
         }
     }
 
@@ -464,6 +516,7 @@ package enum WatchdogEvent: Hashable, Sendable {
         case .operatorCalled(let data): data.incident
         case .recoveryRecorded(let data): data.incident
         case .adopted(let data): data.incident
+        case .changeFollowed(let data): data.incident
         case .held, .released, .budgetReset, .limitWarned, .operatorActed: nil
         }
     }

@@ -51,6 +51,15 @@ package enum GuardAction: Hashable, Sendable {
     case startUnit(CallID)
     /// StopUnit with mode `replace`: cancels the restart that systemd has planned.
     case stopUnit(CallID)
+    /// ReloadUnit with mode `replace`.
+    case reloadUnit(CallID)
+
+    // MARK: The configuration
+
+    /// Tell configd that the service runs what its files hold, for the change with this number; again until it has heard.
+    case tellActivated(Int64, invocation: String)
+    /// Tell configd to take the change with this number back; again until it has heard, or the change is over.
+    indirect case cancelChange(Int64, why: String)
 
     // MARK: Keeping and telling
 

@@ -29,7 +29,7 @@ package enum GuardEvent: Hashable, Sendable {
     /// The answer to `collectEvidence`, within 500 ms or not: after that time the core goes on without it, and what
     /// comes later is still added to the record.
     indirect case evidenceCollected(incident: String, EvidenceNote)
-    /// A call of `drain`, `killUnit`, `killProcess`, `startUnit` or `stopUnit` came to its end: for systemd's jobs when
+    /// A call of `drain`, `killUnit`, `killProcess`, `startUnit`, `stopUnit` or `reloadUnit` came to its end: for systemd's jobs when
     /// JobRemoved said so (`done`, or `failed` with its result), for kills when the call was answered. `timedOut` where
     /// no answer came within the 2 s of a bus call; a job that goes on for longer is not timed out.
     case callFinished(CallID, CallResult)
@@ -60,6 +60,9 @@ package enum GuardEvent: Hashable, Sendable {
     case dependenciesSeen(down: [String])
     /// healthd went silent: what it said last is not believed any more. Acts on its own probe alone.
     case dependenciesUnknown
+    /// What configd has on trial for the service, or has taken back: at each change of it, and after each of configd's silences
+    /// all over again. Nil for nothing. While configd is silent its last word stands, as it does on its disk.
+    indirect case changeSeen(ServiceChange?)
 
     // MARK: What people ask
 
@@ -203,10 +206,13 @@ package struct UnitView: Hashable, Sendable {
     package var exitCode: Int32?
     /// `ExecMainStatus`, where `ExecMainCode` is CLD_KILLED or CLD_DUMPED.
     package var exitSignal: Int32?
+    /// `InvocationID`: 32 hexadecimal digits, new at each start; nil where it is not known.
+    package var invocation: String?
 
     package init(
         active: Active, sub: String, main: ProcessIdentity? = nil, mainStartedAt: Instant? = nil, job: Job? = nil,
-        restart: String? = nil, result: String = "success", exitCode: Int32? = nil, exitSignal: Int32? = nil
+        restart: String? = nil, result: String = "success", exitCode: Int32? = nil, exitSignal: Int32? = nil,
+        invocation: String? = nil
     ) {
         self.active = active
         self.sub = sub
@@ -217,6 +223,7 @@ package struct UnitView: Hashable, Sendable {
         self.result = result
         self.exitCode = exitCode
         self.exitSignal = exitSignal
+        self.invocation = invocation
     }
 }
 

@@ -123,6 +123,7 @@ extension GuardMachine {
     }
 
     mutating func callFinished(_ id: CallID, _ result: CallResult, now: Moment) {
+        if changeCallFinished(id, result) { return }
         guard id == call else { return }
         call = nil
         switch state {
@@ -186,6 +187,7 @@ extension GuardMachine {
 
     /// A process runs; now it must prove itself.
     mutating func validate(_ plan: Plan, now: Moment) {
+        planHasProcess(plan)
         endAction(.validate, .abandoned, now: now)
         beginAction(.validate, now: now)
         stateSince = now
@@ -222,6 +224,7 @@ extension GuardMachine {
         guard plan.restarts else { return startOrFinish(plan, now: now) }
         let why: IncidentClass = probes.wrong > probes.unanswered ? .failing : .unknown
         let next = Plan(for: process == nil ? .dead : why, processRuns: process != nil)
+        if plan.follows != nil { openIncident(next.why, completed(ClassNumbers(), now: now), now: now) }
         if waitsForDependency(next, now: now) { return }
         schedule(next, now: now)
     }

@@ -19,6 +19,7 @@ extension GuardMachine {
         }
         if why == .saturated {
             openIncident(why, numbers, now: now)
+            asksBack(why)
             refuse(.saturated, detail: "late answers, not none", now: now)
             return enter(.saturated, now: now)
         }
@@ -45,7 +46,7 @@ extension GuardMachine {
         return true
     }
 
-    private func completed(_ figures: ClassNumbers, now: Moment) -> ClassNumbers {
+    func completed(_ figures: ClassNumbers, now: Moment) -> ClassNumbers {
         var numbers = figures
         guard settings.hasProbe else { return numbers }
         numbers.probesTimedOut = Int64(probes.unanswered)
@@ -60,6 +61,7 @@ extension GuardMachine {
     /// Carries a plan out when its time has come: at once, after the back-off, or slowly.
     mutating func schedule(_ plan: Plan, now: Moment) {
         guard !plan.isAsked else { return requestTurn(plan, now: now) }
+        if waitsForTakeBack(plan, plan.why, now: now) { return }
         budget.healthEnded(at: now.instant, settings: settings)
         guard budget.allowsRestart else {
             var slow = plan

@@ -104,6 +104,8 @@ package struct GuardMachine: Hashable, Sendable {
     /// The call whose end this state waits for.
     var call: CallID?
     var killTries = 0
+    /// The change of the configuration that is followed.
+    var following = Following()
     /// How often in a row the order to start was not answered.
     var startUnanswered = 0
 
@@ -180,7 +182,9 @@ package struct GuardMachine: Hashable, Sendable {
         case .hostStarved(let starved, let detail): hostStarved(starved, detail: detail, now: now)
         case .ownDelaySeen: ownDelaySeen(now: now)
         case .turnGranted: turnGranted(now: now)
+        case .changeSeen(let change): changeSeen(change, now: now)
         }
+        settleChange(now: now)
         return taken()
     }
 
@@ -305,6 +309,7 @@ package struct GuardMachine: Hashable, Sendable {
             starvation = nil
             lookAnew(now: now)
         case .judgingDeath: judgeAgain(now: now)
+        case .backingOff(let plan) where plan.awaitsTakeBack: takeBackOverdue(plan, now: now)
         case .backingOff(let plan), .halfOpen(let plan): requestTurn(plan, now: now)
         case .waitingForTurn:
             refuse(.hostStorm, detail: "too many restarts at once on this host", now: now)

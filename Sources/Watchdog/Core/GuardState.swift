@@ -171,6 +171,10 @@ struct Plan: Hashable, Sendable {
     var isSlowTry = false
     /// The budget was charged: when force begins, not before.
     var isPaid = false
+    /// The change of the configuration that it is for.
+    var follows: ServiceChange.Key?
+    /// It waits for the configuration to go back, and not yet for its own time.
+    var awaitsTakeBack = false
 
     /// The way of a class (DESIGN §7).
     init(for why: IncidentClass, processRuns: Bool) {

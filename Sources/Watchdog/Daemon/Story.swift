@@ -20,6 +20,7 @@ enum Story {
     static let refused = MessageID("ab1159038a2f40728d337ff12de0f198")
     static let limitWarned = MessageID("1762b50cea5c4f9c8b9bc86e8ff41e03")
     static let operatorActed = MessageID("833cb135bb5b450bb7ecf563a516a52a")
+    static let changeFollowed = MessageID("02497b54d98e424cac32f7356ac5bd14")
 
     /// One event as a journal entry.
     static func entry(_ event: WatchdogEvent) -> LogEntry {
@@ -62,7 +63,22 @@ enum Story {
                 adopted)
         case .operatorActed(let data):
             entry(.notice, data.service, "\(data.what), and not by Mainstay", operatorActed)
+        case .changeFollowed(let data): followed(data)
         }
+    }
+
+    private static func followed(_ data: ChangeFollowed) -> LogEntry {
+        let change = data.back ? "what was before change \(data.change)" : "change \(data.change)"
+        let detail = data.detail.map { ": \($0)" } ?? ""
+        let text =
+            switch data.outcome {
+            case .underWay: "is brought to \(change) by \(data.activation)\(detail)"
+            case .done: "runs \(change)\(detail)"
+            case .failed, .timedOut, .abandoned: "is not well with \(change)\(detail)"
+            }
+        return entry(
+            data.outcome == .failed ? .warning : .notice, data.service, text, changeFollowed,
+            ["MAINSTAY_CHANGE": "\(data.change)", "MAINSTAY_OUTCOME": data.outcome.rawValue])
     }
 
     private static func opened(_ data: IncidentOpened) -> LogEntry {

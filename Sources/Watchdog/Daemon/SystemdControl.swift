@@ -92,6 +92,12 @@ package import WatchdogCore
         one.stop(unit, follow(done))
     }
 
+    /// ReloadUnit, replacing a job that waits.
+    package func reload(_ unit: String, done: @escaping @Loop (CallResult) -> Void) {
+        guard let one else { return done(.failed(ProcessOneFailure.notConnected.name)) }
+        one.reload(unit, follow(done))
+    }
+
     /// From the unit's `WatchdogTimestampMonotonic`.
     package func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void) {
         guard let one else { return answered(nil) }
@@ -191,6 +197,7 @@ package import WatchdogCore
             restart: state.restart.isEmpty ? nil : state.restart,
             result: state.result.isEmpty ? "success" : state.result,
             exitCode: state.exitCode == CLD_EXITED ? state.exitStatus : nil,
-            exitSignal: state.exitCode == CLD_KILLED || state.exitCode == CLD_DUMPED ? state.exitStatus : nil)
+            exitSignal: state.exitCode == CLD_KILLED || state.exitCode == CLD_DUMPED ? state.exitStatus : nil,
+            invocation: state.invocation.isEmpty ? nil : state.invocation)
     }
 }

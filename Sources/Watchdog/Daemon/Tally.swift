@@ -17,8 +17,7 @@ import WatchdogAPI
             actions[taken.action.kind, default: 0] += 1
         case .refused: refusals += 1
         case .actionTaken, .evidenceCollected, .validated, .incidentClosed, .held, .released, .budgetReset,
-            .limitWarned,
-            .operatorCalled, .recoveryRecorded, .adopted, .operatorActed:
+            .limitWarned, .operatorCalled, .recoveryRecorded, .adopted, .operatorActed, .changeFollowed:
             break
         }
     }

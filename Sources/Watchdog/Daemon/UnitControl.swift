@@ -18,6 +18,8 @@ package import WatchdogCore
     func restart(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
     /// Stops the unit, a planned restart included; `done` when the job is.
     func stop(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
+    /// Has the unit read its configuration anew (`ExecReload=`); `done` when the job is.
+    func reload(_ unit: String, done: @escaping @Loop (CallResult) -> Void)
     /// When the unit last sent `WATCHDOG=1` (sd_notify(3)); nil where nobody knows, as of a unit without
     /// `WatchdogSec=`.
     func lastHeartbeat(of unit: String, answered: @escaping @Loop (Instant?) -> Void)

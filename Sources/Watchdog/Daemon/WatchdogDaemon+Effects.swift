@@ -38,6 +38,10 @@ extension WatchdogDaemon {
             control.restart(service.unit) { [weak self] in self?.handle(.callFinished(call, $0), of: name) }
         case .stopUnit(let call):
             control.stop(service.unit) { [weak self] in self?.handle(.callFinished(call, $0), of: name) }
+        case .reloadUnit(let call):
+            control.reload(service.unit) { [weak self] in self?.handle(.callFinished(call, $0), of: name) }
+        case .tellActivated(let change, let invocation): configuration.activated(name, change, invocation: invocation)
+        case .cancelChange(let change, let why): configuration.cancel(name, change, why: why)
         case .keepMemory(let memory): keep { try $0.keep(memory, of: name) }
         case .recordIncident(let record): keep { try $0.keep(record) }
         case .announce(let event): announce(event, service)
@@ -222,7 +226,7 @@ extension WatchdogDaemon {
             health.raise(call)
             if let hook = service.settings.hooks.escalate { hooks.run(hook, of: service) { _ in } }
         case .evidenceCollected, .actionTaken, .validated, .held, .released, .refused, .budgetReset, .limitWarned,
-            .recoveryRecorded, .operatorActed:
+            .recoveryRecorded, .operatorActed, .changeFollowed:
             break
         }
     }

@@ -29,6 +29,7 @@ import Wire
     let hooks: Hooks
     let health: HealthPeer
     let metrics: MetricsPeer
+    let configuration: ConfigPeer
     let tally = Tally()
     var settings: AllSettings
     var guarded: [String: GuardedService] = [:]
@@ -71,6 +72,7 @@ import Wire
         }
         health = HealthPeer(context.peer("healthd"))
         metrics = MetricsPeer(context.peer("metricsd"))
+        configuration = ConfigPeer(context.peer("configd"))
         context.watchThread { now in Self.condition(of: bus, now: now) }
         for service in settings.services { guarded[service.name] = GuardedService(service) }
         core = WatchdogCore(host: .init(kept), services: [:])
@@ -95,6 +97,9 @@ import Wire
             silent: { [weak self] in self?.dependenciesBecameUnknown() },
             alias: { [weak self] service, alias in self?.learnt(alias, of: service) })
         metrics.start()
+        configuration.start(
+            services: { [weak self] in self?.guarded.keys.sorted() ?? [] },
+            seen: { [weak self] service, change in self?.handle(.changeSeen(change), of: service) })
         hostReading = Loop.every(Self.hostInterval) { [weak self] in
             self?.readPressure()
             self?.askWhatIsServed()
@@ -123,6 +128,7 @@ import Wire
             }
         }
         tellSettings()
+        configuration.ask()
     }
 
     /// Gives the core the host's pressure: proof that loop and core work, and that the core hears of the host.
