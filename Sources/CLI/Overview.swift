@@ -64,12 +64,13 @@ struct Overview: Sendable {
         let guarded = (try? watchdogd.get())?.own.services ?? []
         let checked = (try? healthd.get())?.own.services ?? []
         let files = (try? configd.get())?.own.files ?? []
+        let pending = (try? configd.get())?.own.pending ?? []
         let names = Set(guarded.map(\.service) + checked.map(\.service) + files.map(\.service))
         return names.sorted().map { name in
             ServiceLine(
                 name: name, health: checked.first { $0.service == name },
                 guarding: guarded.first { $0.service == name },
-                files: files.filter { $0.service == name })
+                files: files.filter { $0.service == name }, pending: pending.first { $0.service == name })
         }
     }
 
@@ -99,6 +100,8 @@ struct ServiceLine {
     var health: HealthAPI.ServiceSummary?
     var guarding: WatchdogAPI.ServiceSummary?
     var files: [ConfigFileStatus]
+    /// A change on trial, or one that went back and that the service does not follow yet.
+    var pending: ConfigPending?
 
     /// Something is wrong now, as far as anybody says so. *Unknown* alone is no trouble of the service.
     var isInTrouble: Bool {
@@ -111,6 +114,7 @@ struct ServiceLine {
         object["health"] = health?.json
         object["guard"] = guarding?.json
         object["files"] = .array(files.map(\.json))
+        object["pending"] = pending?.json
         return .object(object)
     }
 }

@@ -21,6 +21,7 @@ extension ConfigCommand {
         var force = false
         @Flag(help: "Say what would happen, and write nothing.")
         var dryRun = false
+        @OptionGroup var trial: TrialOptions
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
@@ -30,14 +31,14 @@ extension ConfigCommand {
                 throw ValidationError("\(changes): \(error)".printable)
             }
             let params = Config.Apply.Params(
-                service: service.service, changes: list, reason: reason, force: force, dryRun: dryRun)
+                service: service.service, changes: list, reason: reason, force: force, dryRun: dryRun,
+                confirmMs: trial.confirmMs)
             let reply = try await conversation(with: .configd).ask(Config.Apply.self, params, longest: longestChange)
-            guard !common.json else {
+            guard !common.json || trial.confirmMs != nil else {
                 screen.show(reply.json)
                 return .good
             }
-            for outcome in reply.files { outcome.show(on: screen, common) }
-            return .good
+            return try await show(reply.files, trial, on: screen)
         }
     }
 }

@@ -11,6 +11,7 @@ struct ConfigCommand: AsyncParsableCommand {
             Get.self, Set.self, History.self, Show.self, Diff.self, Lint.self, Rollback.self, Put.self, Content.self,
             Apply.self, Tag.self, Tags.self,
             Quarantine.self, Adopt.self,
+            Pending.self, Confirm.self, Cancel.self,
         ])
 
     /// Which file a command is about.
@@ -89,6 +90,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var force = false
         @Flag(help: "Say what would happen, and write nothing.")
         var dryRun = false
+        @OptionGroup var trial: TrialOptions
         @OptionGroup var common: AskOptions
 
         func validate() throws {
@@ -107,10 +109,9 @@ struct ConfigCommand: AsyncParsableCommand {
             for assignment in assignments { values[assignment.key] = try assignment.value() }
             let params = Config.Set.Params(
                 target: target.target, values: values, remove: remove, ifVersion: ifVersion, reason: reason,
-                force: force, dryRun: dryRun)
+                force: force, dryRun: dryRun, confirmMs: trial.confirmMs)
             let reply = try await conversation(with: .configd).ask(Config.Set.self, params, longest: longestChange)
-            reply.show(on: screen, common)
-            return .good
+            return try await show([reply], trial, on: screen)
         }
     }
 
@@ -201,17 +202,17 @@ struct ConfigCommand: AsyncParsableCommand {
         var reason = ""
         @Flag(help: "Also where somebody gave the file to another owner.")
         var force = false
+        @OptionGroup var trial: TrialOptions
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Rollback.Params(
                 target: target.target, version: version.flatMap { Int64($0) },
                 tag: version.flatMap { Int64($0) == nil ? $0 : nil }, ifVersion: ifVersion, reason: reason,
-                force: force)
+                force: force, confirmMs: trial.confirmMs)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Rollback.self, params, longest: longestChange)
-            reply.show(on: screen, common)
-            return .good
+            return try await show([reply], trial, on: screen)
         }
     }
 }

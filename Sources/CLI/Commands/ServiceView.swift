@@ -13,6 +13,8 @@ struct ServiceView: Sendable {
         var alerts: Result<[Alert], RPCError>
         var guarding: Result<ServiceReport, RPCError>
         var files: Result<[ConfigFileStatus], RPCError>
+        /// On trial, or back and not followed yet.
+        var pending: ConfigPending?
 
         var failures: [(DaemonName, RPCError)] {
             var all: [(DaemonName, RPCError)] = []
@@ -39,9 +41,11 @@ struct ServiceView: Sendable {
         async let alerts = Conversation.answer(of: .healthd, common, to: Alerts.self, .init(service: name))
         async let guarding = Conversation.answer(of: .watchdogd, common, to: Service.self, ServiceParams(service: name))
         async let files = Conversation.answer(of: .configd, common, to: Common.Status<ConfigStatus>.self, NoFields())
+        let config = await files.map(\.own)
         let answers = Answers(
             health: await health, alerts: await alerts.map(\.alerts), guarding: await guarding,
-            files: await files.map { status in status.own.files.filter { $0.service == name } })
+            files: config.map { own in own.files.filter { $0.service == name } },
+            pending: (try? config.get())?.pending.first { $0.service == name })
         // A service without checks is not known to healthd, and that is no fault; one that nobody knows is misspelt.
         let unknown = RPCError.unknownService(name)
         let failures = answers.failures.filter { $0.1.code != unknown.code }
@@ -64,6 +68,7 @@ struct ServiceView: Sendable {
         object["alerts"] = (try? answers.alerts.get()).map { .array($0.map(\.json)) }
         object["guard"] = (try? answers.guarding.get())?.json
         object["files"] = (try? answers.files.get()).map { .array($0.map(\.json)) }
+        object["pending"] = answers.pending?.json
         object["errors"] = .array(answers.failures.map(\.1.json))
         return .object(object)
     }
@@ -76,6 +81,7 @@ struct ServiceView: Sendable {
             let problem = file.problem.map { ": \($0)" } ?? ""
             lines.add("file", Cell("\(file.file), v\(file.version), \(condition.text)\(problem)", condition.style))
         }
+        lines.add("change", answers.pending.map(\.statusCell))
         screen.show(lines.lines(on: screen))
         if let health = try? answers.health.get() {
             screen.show("")

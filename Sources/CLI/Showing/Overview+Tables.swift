@@ -68,6 +68,9 @@ extension ServiceLine {
     fileprivate var configCell: Cell {
         guard let first = files.first else { return .none }
         if let ill = files.first(where: { $0.condition != .whole }) { return ill.condition.cell }
+        if let pending, pending.isOnTrial, let file = pending.files.first {
+            return Cell("v\(file.version) on trial", .warning)
+        }
         return files.count == 1 ? "v\(first.version)" : Cell(Words.count(files.count, "file"))
     }
 
