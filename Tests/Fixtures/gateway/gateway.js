@@ -22,6 +22,7 @@ const settings = {
   redisURL: process.env.REDIS_URL || 'redis://127.0.0.1:6379',
   poolSize: Number(process.env.DB_POOL_SIZE || 10),
   drainMs: Number(process.env.DRAIN_MS || 4000),
+  slowMs: Number(process.env.SLOW_MS || 0), // what a bad configuration costs each request
   faultsAllowed: process.env.GATEWAY_FAULTS === '1',
 };
 
@@ -107,6 +108,7 @@ async function serve(request, response, handle, counted) {
   inFlight += 1;
   let answer;
   try {
+    if (counted && settings.slowMs > 0) await new Promise(resolve => setTimeout(resolve, settings.slowMs));
     answer = (await faults.interfere()) || (await handle());
   } catch (error) {
     answer = { code: 503, body: { error: error.message } };
