@@ -71,11 +71,11 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Rollback.self, named: Config.rollbackConfigName), Contract(Config.Diff.self),
                 Contract(Config.Put.self), Contract(Config.Stage.self), Contract(Config.Content.self),
                 Contract(Config.Pending.self), Contract(Config.Activated.self), Contract(Config.Confirm.self),
-                Contract(Config.Cancel.self),
                 Contract(Config.Apply.self), Contract(Config.Tag.self), Contract(Config.Untag.self),
                 Contract(Config.Tags.self),
                 Contract(Config.Quarantine.self), Contract(Config.Quarantined.self), Contract(Config.Adopt.self),
                 Contract(Config.Lint.self), Contract(Config.LintContent.self),
+                Contract(Config.Cancel.self), Contract(Config.Leases.self), Contract(Config.Release.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
@@ -121,6 +121,7 @@ enum Socket: String, CaseIterable, Sendable {
                 .merging(ConfigEvents.ofTrials.map { ($0, Message(ConfigPending.self)) }) { $1 }
                 .merging([ConfigEvents.quarantined: Message(ConfigQuarantined.self)]) { $1 }
                 .merging([ConfigEvents.invalid: Message(ConfigInvalid.self)]) { $1 }
+                .merging([ConfigEvents.leased: Message(ConfigLeased.self)]) { $1 }
         case .metricsd:
             [
                 MetricsEvents.collectorFailed: Message(CollectorFailed.self),

@@ -109,5 +109,7 @@ extension Socket {
         ConfigErrors.validatorRefused("/etc/gateway/.env", why: "ended with 1", output: "PORT is taken"),
         ConfigErrors.validatorUnavailable(
             "/etc/gateway/.env", why: "connect to /run/mainstay/validate.sock: No such file or directory"),
+        ConfigErrors.notLeasable("URL", why: "says something else in another environment of its reader"),
+        ConfigErrors.tooManyLeases(257, limit: 256), ConfigErrors.notLeased("LOG_LEVEL"),
     ]
 }

@@ -12,6 +12,7 @@ struct ConfigCommand: AsyncParsableCommand {
             Apply.self, Tag.self, Tags.self,
             Quarantine.self, Adopt.self,
             Pending.self, Confirm.self, Cancel.self,
+            Leases.self, Release.self,
         ])
 
     /// Which file a command is about.
@@ -90,6 +91,10 @@ struct ConfigCommand: AsyncParsableCommand {
         var force = false
         @Flag(help: "Say what would happen, and write nothing.")
         var dryRun = false
+        @Option(
+            name: .customLong("for"),
+            help: ArgumentHelp("Take it back by itself after this long: 10min, 2h, 1d.", valueName: "duration"))
+        var length: LengthArgument?
         @OptionGroup var trial: TrialOptions
         @OptionGroup var common: AskOptions
 
@@ -109,7 +114,7 @@ struct ConfigCommand: AsyncParsableCommand {
             for assignment in assignments { values[assignment.key] = try assignment.value() }
             let params = Config.Set.Params(
                 target: target.target, values: values, remove: remove, ifVersion: ifVersion, reason: reason,
-                force: force, dryRun: dryRun, confirmMs: trial.confirmMs)
+                force: force, dryRun: dryRun, confirmMs: trial.confirmMs, forMs: length?.milliseconds)
             let reply = try await conversation(with: .configd).ask(Config.Set.self, params, longest: longestChange)
             return try await show([reply], trial, on: screen)
         }
@@ -308,6 +313,11 @@ extension Config.Outcome {
         let before = previous.map { ", before it v\($0)" } ?? ""
         if let difference { screen.show(difference.lines(on: screen)) }
         screen.show("\(service): \(changed); v\(version) \(force) in force\(before)".printable)
+        if let leasedUntilMs { screen.show("it goes back by itself at \(Words.time(ms: leasedUntilMs))") }
+        if !leftAlone.isEmpty {
+            let keys = leftAlone.map(\.keyPhrase).joined(separator: ", ")
+            screen.show("left as somebody set it meanwhile, and leased no more: \(keys)".printable)
+        }
     }
 }
 

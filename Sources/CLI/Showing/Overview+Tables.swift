@@ -156,7 +156,8 @@ extension ConfigFileStatus.Condition {
 extension ConfigStatus {
     fileprivate var summary: Cell {
         guard let ill = files.first(where: { $0.condition == .missing || $0.condition == .troubled }) else {
-            return Cell("\(Words.count(files.count, "file")) kept")
+            let leased = leasedKeys > 0 ? ", \(Words.count(leasedKeys, "key")) leased" : ""
+            return Cell("\(Words.count(files.count, "file")) kept\(leased)")
         }
         return Cell("\(ill.file) is \(ill.condition.rawValue)\(ill.problem.map { ": \($0)" } ?? "")", .bad)
     }

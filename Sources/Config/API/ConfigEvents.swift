@@ -1,7 +1,7 @@
 package import Wire
 
 /// The names of the events that configd's `subscribe` streams. Those of versions carry a `ConfigApplied`, those of changes
-/// on trial a `ConfigPending`, `quarantined` a `ConfigQuarantined`.
+/// on trial a `ConfigPending`, `quarantined` a `ConfigQuarantined`, `leased` a `ConfigLeased`.
 package enum ConfigEvents {
     /// A new version is in force and durable.
     package static let applied = "applied"
@@ -28,8 +28,13 @@ package enum ConfigEvents {
     /// A file holds what its schema does not allow; carries a `ConfigInvalid`.
     package static let invalid = "invalid"
 
+    /// A key has its value for a time, or for a longer one than before.
+    package static let leased = "leased"
+    /// Leased keys are what they were before, as a version.
+    package static let expired = "expired"
+
     /// The names of all events, as `subscribe` takes them.
-    package static let all = [applied, rolledBack, adopted, quarantined, restored, invalid] + ofTrials
+    package static let all = [applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired] + ofTrials
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.

@@ -34,6 +34,8 @@ package enum ConfigOrigin: String, WireValue, CaseIterable {
     case adopted
     /// The last good version, put back in place of what someone else wrote or took away.
     case restored
+    /// Leased keys taken back: at their end, or by `release`.
+    case expired
 }
 
 /// One version of a file, without its content.

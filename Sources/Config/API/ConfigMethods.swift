@@ -148,10 +148,13 @@ package enum Config {
             package var dryRun: Bool
             /// On trial: it goes back by itself unless it is confirmed within this time of its activation.
             package var confirmMs: Int64?
+            /// The keys go back by themselves after this time, in milliseconds; nil where they stay. As of `leaseLengths`.
+            package var forMs: Int64?
 
             package init(
                 target: ConfigFile, values: [String: ConfigValue], remove: [String] = [], ifVersion: Int64? = nil,
-                reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil
+                reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil,
+                forMs: Int64? = nil
             ) {
                 self.target = target
                 self.values = values
@@ -161,6 +164,7 @@ package enum Config {
                 self.force = force
                 self.dryRun = dryRun
                 self.confirmMs = confirmMs
+                self.forMs = forMs
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -172,6 +176,11 @@ package enum Config {
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
                 confirmMs = try Config.confirmMs(&fields)
+                forMs = try Config.forMs(&fields)
+                guard forMs == nil || confirmMs == nil else {
+                    throw WireError(
+                        place: "forMs", problem: "expected no confirmMs beside it: what goes back is on no trial")
+                }
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -183,13 +192,14 @@ package enum Config {
                 object.member("force", force)
                 object.member("dryRun", dryRun)
                 object.member("confirmMs", confirmMs)
+                object.member("forMs", forMs)
             }
         }
 
         package typealias Reply = Outcome
     }
 
-    /// What `set` and `rollback` answer, once the version is durable.
+    /// What changes answer, once the version is durable.
     package struct Outcome: WireObject {
         package var service: String
         package var file: String
@@ -202,13 +212,18 @@ package enum Config {
         package var dryRun: Bool
         /// What a dry run would write, line by line.
         package var difference: ConfigDifference?
+        /// When its leased keys go back, by the host's clock as it stands now, in milliseconds since 1970.
+        package var leasedUntilMs: Int64?
+        /// Leased keys that were not taken back, since somebody else had set them meanwhile.
+        package var leftAlone: [String]
 
         /// Names the change on trial that this call made, for `confirm` and `cancel`.
         package var pending: Int64?
 
         package init(
             service: String, file: String, version: Int64, previous: Int64?, keys: [String], dryRun: Bool,
-            difference: ConfigDifference? = nil, pending: Int64? = nil
+            difference: ConfigDifference? = nil, pending: Int64? = nil, leasedUntilMs: Int64? = nil,
+            leftAlone: [String] = []
         ) {
             self.service = service
             self.file = file
@@ -218,6 +233,8 @@ package enum Config {
             self.dryRun = dryRun
             self.difference = difference
             self.pending = pending
+            self.leasedUntilMs = leasedUntilMs
+            self.leftAlone = leftAlone
         }
 
         package init(from fields: inout Fields) throws(WireError) {
@@ -229,6 +246,8 @@ package enum Config {
             dryRun = try fields.value("dryRun", or: false)
             difference = try fields.optional("difference")
             pending = try fields.optional("pending")
+            leasedUntilMs = try fields.optional("leasedUntilMs")
+            leftAlone = try fields.value("leftAlone", or: [])
         }
 
         package func write(to object: inout ObjectWriter) {
@@ -240,6 +259,8 @@ package enum Config {
             object.member("dryRun", dryRun)
             object.member("difference", difference)
             object.member("pending", pending)
+            object.member("leasedUntilMs", leasedUntilMs)
+            if !leftAlone.isEmpty { object.member("leftAlone", leftAlone) }
         }
     }
 

@@ -5,20 +5,25 @@ package struct ConfigStatus: WireObject {
     package var files: [ConfigFileStatus]
     /// As `pending` answers.
     package var pending: [ConfigPending]
+    /// How many keys have their value for a time; `leases` names them.
+    package var leasedKeys: Int64
 
-    package init(files: [ConfigFileStatus], pending: [ConfigPending] = []) {
+    package init(files: [ConfigFileStatus], pending: [ConfigPending] = [], leasedKeys: Int64 = 0) {
         self.files = files
         self.pending = pending
+        self.leasedKeys = leasedKeys
     }
 
     package init(from fields: inout Fields) throws(WireError) {
         files = try fields.value("files")
         pending = try fields.value("pending", or: [])
+        leasedKeys = try fields.value("leasedKeys", or: 0)
     }
 
     package func write(to object: inout ObjectWriter) {
         object.member("files", files)
         object.member("pending", pending)
+        object.member("leasedKeys", leasedKeys)
     }
 }
 

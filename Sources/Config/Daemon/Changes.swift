@@ -18,6 +18,8 @@ extension Custody {
 
         /// The files that it is about, in the order of their paths.
         var files: [Keeper.FileID] { parts.map(\.kept.id).sorted { $0.path < $1.path } }
+        /// Whether configd asks for it by itself: whoever has it tells of its failures.
+        var isOwn: Bool { parts.contains { $0.work.author(terms) == nil } }
     }
 
     /// What becomes of one file.
@@ -36,6 +38,8 @@ extension Custody {
         case rollback(to: Goal)
         /// What was set aside.
         case adopt(quarantine: Int64)
+        /// To what leased keys were before.
+        case takeBack(LeaseSelection)
     }
 
     /// Which version is brought back.
@@ -56,6 +60,8 @@ extension Custody {
         var trial: TrialTerms?
         /// What takes a trial back is refused by none.
         var isTakeBack = false
+        /// The keys have their values for this long.
+        var lease: Duration?
     }
 
     /// What the loop learns of changes, refused or not.
@@ -68,6 +74,8 @@ extension Custody {
         var trials: [TrialChange] = []
         /// The service whose trial was refused and may have left its row all the same.
         var doubtfulTrial: String?
+        /// Leases that ended otherwise than by going back.
+        var leases: [LeaseNews] = []
     }
 
     /// What the loop learns of every look.
@@ -76,6 +84,8 @@ extension Custody {
         /// Versions that the loop has not announced, the oldest first.
         var versions: [Version] = []
         var cleared = false
+        /// All leases of the file; nil where they could not be read.
+        var leases: [Leases.Claim]?
     }
 
     /// Looks, for the loop; `announced` is what it knows.
@@ -91,9 +101,10 @@ extension Custody {
     private func seen(_ kept: KeptFile, _ sight: Sight, announced: Int64?) throws(StepFailure) -> Seen {
         let news = try news(kept, sight.made, announced: announced, newest: sight.head)
         guard sight.content != nil, let head = sight.head else {
-            return Seen(condition: .missing(sight.head), versions: news, cleared: sight.cleared)
+            return Seen(
+                condition: .missing(sight.head), versions: news, cleared: sight.cleared, leases: try claims(of: kept))
         }
-        return Seen(condition: .whole(head), versions: news, cleared: sight.cleared)
+        return Seen(condition: .whole(head), versions: news, cleared: sight.cleared, leases: try claims(of: kept))
     }
 
     /// The versions that the loop has not announced: those just `made`, unless an answer came too late before them.
@@ -120,11 +131,17 @@ extension Custody {
         for attempt in 1...Self.attempts {
             var batch: Batch
             do throws(StepFailure) {
-                batch = Batch(try files.map { kept throws(StepFailure) in Draft(kept, try look(kept)) })
+                batch = Batch(
+                    try files.map { kept throws(StepFailure) in
+                        let sight = try look(kept)
+                        return Draft(kept, sight, DraftedLeases(inForce: try self.leases(of: kept)))
+                    })
             } catch { return failed(error, requests, files) }
             for request in requests { plan(request, in: &batch) }
             let writes = batch.drafts.filter { !$0.made.isEmpty }.map(\.write)
-            let written = writes.isEmpty ? Written(outcome: .applied) : commit(writes, of: requests)
+            let leases = batch.drafts.map { ($0.kept.id.path, $0.leases.changes) }
+            let written =
+                writes.isEmpty ? recordAlone(leases) : commit(writes, of: requests, leases)
             switch written.outcome {
             case .applied: return begun(requests, ended(batch, announced))
             case .refused(let failure) where failure.cause == .changedMeanwhile && attempt < Self.attempts: continue
@@ -141,16 +158,18 @@ extension Custody {
     }
 
     /// One file as the requests so far would leave it.
-    private struct Draft {
+    struct Draft {
         var kept: KeptFile
         var sight: Sight
         var head: Version?
         var content: ReadFile?
         var made: [(version: Version, content: [UInt8])] = []
+        var leases: DraftedLeases
 
-        init(_ kept: KeptFile, _ sight: Sight) {
+        init(_ kept: KeptFile, _ sight: Sight, _ leases: DraftedLeases) {
             self.kept = kept
             self.sight = sight
+            self.leases = leases
             head = sight.head
             content = sight.content.map(kept.format.read)
         }
@@ -162,14 +181,14 @@ extension Custody {
     private struct Batch {
         var drafts: [Draft]
         var results: [Result<[Config.Outcome], RPCError>] = []
-        /// How many requests were answered before one of them made a version: what they were told holds in any case.
+        /// How many requests were answered before one of them changed anything: what they were told holds in any case.
         var settled = 0
 
         init(_ drafts: [Draft]) { self.drafts = drafts }
 
         mutating func answer(_ result: Result<[Config.Outcome], RPCError>) {
             results.append(result)
-            if drafts.allSatisfy(\.made.isEmpty) { settled = results.count }
+            if drafts.allSatisfy({ $0.made.isEmpty && $0.leases.changes.isEmpty }) { settled = results.count }
         }
 
         /// The write failed, and with it every answer that rests on it.
@@ -213,13 +232,14 @@ extension Custody {
         if terms.dryRun {
             outcome.difference = difference(kept, from: before.bytes, head.number, to: content.bytes)
         }
+        try planLeases(part, terms, on: &draft, head, becoming: content.bytes, &outcome)
         guard content.bytes != draft.content?.bytes else { return outcome }
         let identity = draft.sight.file.identity ?? recorded
         let version = Version(
             Version.Draft(
                 origin: origin, restored: restored, content: Digest(of: content.bytes),
-                sizeBytes: Int64(content.bytes.count), keys: keys, at: HostClock.now().wall, authorUID: terms.authorUID,
-                reason: terms.reason,
+                sizeBytes: Int64(content.bytes.count), keys: keys, at: HostClock.now().wall,
+                authorUID: part.work.author(terms), reason: terms.reason,
                 identity: identity), after: head)
         draft.head = version
         draft.content = content
@@ -267,6 +287,7 @@ extension Custody {
             guard let content = held else { throw ConfigErrors.versionDamaged(wanted) }
             return (kept.format.read(content), .rollback, wanted)
         case .adopt(let id): return (kept.format.read(try held(id, kept).content), .adopted, nil)
+        case .takeBack(let selection): return (kept.format.read(try takenBack(selection, draft)), .expired, nil)
         }
     }
 
@@ -304,6 +325,7 @@ extension Custody {
             do throws(StepFailure) {
                 changed.seen[draft.kept.id] = try seen(draft.kept, sight, announced: announced[draft.kept.id])
             } catch { changed.seen[draft.kept.id] = Seen(condition: .troubled(error)) }
+            changed.leases += draft.leases.news
         }
         return changed
     }

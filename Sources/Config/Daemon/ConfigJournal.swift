@@ -14,6 +14,7 @@ enum ConfigJournal {
     private static let configRepaired = MessageID("b67900d248324bc594bf665736db72ce")
     private static let configTroubled = MessageID("c9529a09acd7409c971d28d5d0596589")
     private static let configInvalid = MessageID("d49b68723bcc4c048982bb84b4d1b79e")
+    private static let configExpired = MessageID("93a713bda39148c7a5426b60c4561604")
     private static let configMended = MessageID("741daf9bd6834efcbc9096c569dbfd4c")
 
     private static let configQuarantined = MessageID("5dd7c63db8ca4fea81fa4a0f4198cf4a")
@@ -51,11 +52,15 @@ enum ConfigJournal {
             LogEntry(
                 .warning, "\(head), again what version \(draft.restored ?? 0) was\(reason)", id: configRestored,
                 fields: fields)
+        case .expired:
+            LogEntry(
+                .notice, "\(head): \(keys) had a value for a time and went back\(reason)", id: configExpired,
+                fields: fields)
         }
     }
 
     /// The first few keys, and how many more.
-    private static func phrase(_ keys: [String]) -> String {
+    static func phrase(_ keys: [String]) -> String {
         let most = 5
         guard !keys.isEmpty else { return "no key" }
         let named = keys.prefix(most).map(oneLine).joined(separator: ", ")
@@ -63,7 +68,7 @@ enum ConfigJournal {
     }
 
     /// A text from outside, which must not make lines of its own in a log.
-    fileprivate static func oneLine(_ text: String) -> String {
+    static func oneLine(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
@@ -142,7 +147,7 @@ enum ConfigJournal {
         return fields
     }
 
-    private static func fields(of id: Keeper.FileID) -> [String: String] {
+    static func fields(of id: Keeper.FileID) -> [String: String] {
         ["MAINSTAY_SERVICE": id.service, "MAINSTAY_FILE": id.path]
     }
 }

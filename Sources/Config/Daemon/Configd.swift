@@ -31,6 +31,8 @@ import Wire
                 uniquingKeysWith: { $1 })
         },
         seen: { [unowned self] in saw($0) })
+    private lazy var leasing = Leasing(
+        context, store: store, changes: changes, file: { [unowned self] id in files.first { $0.id == id } })
     private var files: [KeptFile]
     /// The names of all services, with files or without.
     private var services: Set<String>
@@ -58,9 +60,11 @@ import Wire
         confirming.register()
         registerTags()
         registerWatching()
+        registerLeases()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
+        context.figures.add("mainstay_config_leased_keys", .gauge) { [unowned self] in Double(leasing.count) }
         context.figures.add("mainstay_config_writes_total", .counter) { [unowned self] in Double(changes.groups) }
         context.figures.add("mainstay_config_changes_written_total", .counter) { [unowned self] in
             Double(changes.requests)
@@ -68,6 +72,7 @@ import Wire
     }
 
     package func start(started: @escaping @Loop () -> Void) {
+        leasing.start()
         perform(keeper.configured(files.map(\.id), now: HostClock.now().instant))
         confirming.start { [self] in
             judge(files)
@@ -82,6 +87,7 @@ import Wire
         let ids = files.map(\.id)
         store.submit { $0.outside.keep(only: Set(ids)) }
         perform(keeper.configured(ids, now: HostClock.now().instant))
+        leasing.configured(ids)
         confirming.reload()
         toldInvalid = [:]
         judge(files)
@@ -94,18 +100,21 @@ import Wire
         return keeper.handled
     }
 
-    package var own: ConfigStatus { ConfigStatus(files: files.map(status), pending: confirming.shown) }
+    package var own: ConfigStatus {
+        ConfigStatus(files: files.map(status), pending: confirming.shown, leasedKeys: Int64(leasing.count))
+    }
 
     package func stop(stopped: @escaping @Loop () -> Void) {
         // What was begun is ended first.
         let folders = watching.folders
         store.submit(
             deadline: .seconds(4),
-            {
+            { custody in
                 folders.stop()
-                $0.release()
-            },
-            then: { _ in stopped() })
+                // A note that fails is one older.
+                try? custody.noteLeases()
+                custody.release()
+            }, then: { _ in stopped() })
     }
 
     // MARK: Orders
@@ -140,6 +149,7 @@ import Wire
         case .success(let seen):
             if seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
             perform(keeper.looked(id, seen.condition, versions: seen.versions, now: now))
+            leasing.seen(id, seen.leases)
         case .failure(let error as StepFailure):
             perform(keeper.looked(id, .troubled(error), versions: [], now: now))
         case .failure: keeper.lookFailed(id, now: now)
@@ -157,6 +167,7 @@ import Wire
             case .rollback: ConfigEvents.rolledBack
             case .adopted: ConfigEvents.adopted
             case .restored: ConfigEvents.restored
+            case .expired: ConfigEvents.expired
             }
         if draft.origin == .adopted || draft.origin == .rollback { judge(files.filter { $0.id == id }) }
         context.publish(
@@ -268,6 +279,7 @@ import Wire
         var terms = Custody.Terms(
             authorUID: caller.uid, reason: params.reason, force: params.force,
             dryRun: params.dryRun || context.isDryRun)
+        terms.lease = params.forMs.map { .milliseconds($0) }
         let part = Custody.Part(
             kept: try file(params.target), work: .edit(Custody.changes(params.values, params.remove)),
             ifVersion: params.ifVersion)
@@ -296,6 +308,13 @@ import Wire
         changes.ask(Custody.Request(terms: terms, parts: parts)) { result in
             responder.give(result.map { Config.Apply.Reply(files: $0) })
         }
+    }
+
+    /// The files of a service, or all.
+    func files(of service: String?) throws(RPCError) -> [KeptFile] {
+        guard let service else { return files }
+        guard services.contains(service) else { throw .unknownService(service) }
+        return files.filter { $0.id.service == service }
     }
 
     /// The file that a call means.
@@ -342,7 +361,9 @@ import Wire
     /// What the store thread did of changes: for the journal and the keeper.
     private func changed(_ requests: [Custody.Request], _ changed: Custody.Changed) {
         for (request, result) in zip(requests, changed.results) {
-            guard case .failure(let error) = result, let id = request.parts.first?.kept.id else { continue }
+            guard !request.isOwn, case .failure(let error) = result, let id = request.parts.first?.kept.id else {
+                continue
+            }
             refusals += 1
             // Who lost a race tries again; that is no news for the journal.
             if error.name != ConfigErrors.versionConflict(expected: 0, found: 0).name {
@@ -352,6 +373,7 @@ import Wire
         saw(changed.seen)
         changed.trials.forEach(confirming.changed)
         changed.doubtfulTrial.map(confirming.doubted)
+        leasing.tell(changed.leases)
     }
 
     /// What a job of the store thread found of files.
@@ -360,6 +382,7 @@ import Wire
         for (id, seen) in files.sorted(by: { $0.key.path < $1.key.path }) {
             if seen.cleared { context.log.write(ConfigJournal.repaired(id)) }
             perform(keeper.changed(id, seen.condition, versions: seen.versions, now: now))
+            leasing.seen(id, seen.leases)
         }
     }
 

@@ -95,6 +95,8 @@ extension Custody {
     ) throws(RPCError) {
         guard let schema = kept.schema else { return }
         if case .rollback = work, terms.force { return }
+        // What leased keys were before has stood in the file; a schema that is newer must not keep a lease for good.
+        if case .takeBack = work { return }
         let refused = schema.refused(from: kept.format.views(of: old), to: kept.format.views(of: new))
         guard !refused.isEmpty else { return }
         throw ConfigErrors.schemaViolated(findings(refused, in: new.bytes, kept, hidden: false))

@@ -91,14 +91,21 @@ extension Custody {
 
     /// As `commit`, for one change on trial or for any others: the row is written in the transaction that records the intent,
     /// before a file is touched.
-    func commit(_ writes: [FileWrite], of requests: [Request]) -> Written {
-        guard let request = requests.first, let terms = request.terms.trial else { return commit(writes) }
+    func commit(
+        _ writes: [FileWrite], of requests: [Request], _ leases: [(String, [LeaseChange])]
+    ) -> Written {
+        guard let request = requests.first, let terms = request.terms.trial else {
+            return commit(writes) { intent throws(StoreError) in try record(leases, intent) }
+        }
         let trial: Trial
         do throws(StepFailure) { trial = try self.trial(of: writes, terms, request.terms) } catch {
             return Written(outcome: .refused(error), path: writes.first?.kept.id.path ?? "")
         }
         trials = nil
-        return commit(writes, alsoRecording: { _ throws(StoreError) in try versions.keep(trial) })
+        return commit(writes) { intent throws(StoreError) in
+            try versions.keep(trial)
+            try record(leases, intent)
+        }
     }
 
     private func trial(

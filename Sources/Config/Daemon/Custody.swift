@@ -17,6 +17,8 @@ final class Custody {
     let outside: OutsideWatch
     /// Nothing is written but the ledger in memory.
     let isDryRun: Bool
+    /// The same; where nothing tells, this life of configd counts as a boot of its own.
+    let bootOrLife = Boot.identity() ?? "unknown-\(HostClock.now().instant.nanoseconds)-\(getpid())"
 
     /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory, for a dry run.
     init(folder: String?, outside: OutsideWatch = OutsideWatch()) throws(StepFailure) {

@@ -53,6 +53,7 @@ extension VersionStore {
                 "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
             statement.bind(intent.id, at: 1)
             try statement.run()
+            try concludeLeases(of: intent)
         }
     }
 
@@ -60,6 +61,7 @@ extension VersionStore {
     func drop(_ intent: Intent) throws(StoreError) {
         try transaction { () throws(StoreError) in
             for file in intent.files { try delete("intent = ?2", intent.id, path: file.path) }
+            try dropLeases(of: intent)
         }
     }
 

@@ -75,6 +75,7 @@ final class VersionStore {
             id INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL UNIQUE, document TEXT NOT NULL);
         """,
         quarantineTables,
+        leaseTable,
     ]
 
     static let columns =
