@@ -1,3 +1,4 @@
+import ConfigDaemon
 import Foundation
 import Runtime
 import Testing
@@ -38,6 +39,28 @@ import Wire
         #expect(silence.status == 3)
         #expect(silence.errors.hasPrefix("healthd does not answer: "))
         withExtendedLifetime(watchdogd) {}
+    }
+
+    @Test("The script that writes under the lock file keeps configd out, and ends as its command does")
+    func lockFile() async throws {
+        let fixture = try DaemonFixture()
+        let path = "\(fixture.root)/.env"
+        try "PORT=1\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try fixture.writeService(
+            "gateway", "unit: gateway.service\nconfig:\n  files:\n    - path: \(path)\n      readers: [sh]\n")
+        let configd = try await fixture.start(Configd.self)
+        let script = try script("sh", in: fixture.root)
+        let mainstay = CommandRun.built("mainstay").path
+        // The first change makes the lock file.
+        _ = try await CommandRun.of(["config", "set", "gateway", "PORT=2"], sockets: fixture.places.sockets)
+        let refused = try await CommandRun.of(
+            URL(filePath: "/bin/sh"), [script.path, "gateway", mainstay, "config", "set", "gateway", "PORT=3"],
+            sockets: fixture.places.sockets)
+        #expect(refused.status == 2)
+        #expect(refused.errors.contains("holds the lock file of gateway"))
+        let free = try await CommandRun.of(["config", "set", "gateway", "PORT=3"], sockets: fixture.places.sockets)
+        #expect(free.status == 0)
+        await DaemonFixture.stop(configd)
     }
 
     @Test("The client in Node follows events until it has seen enough")

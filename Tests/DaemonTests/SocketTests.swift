@@ -15,6 +15,9 @@ import Wire
     private let context: DaemonContext
     private var ticks: UInt64 = 0
     var worker: Worker<Int>?
+    /// Connections that closed, in their order, and of each open one what `say` was asked on it last.
+    private(set) var closed: [ConnectionID] = []
+    private(set) var speakers: [String: ConnectionID] = [:]
 
     enum Say: RPCMethod {
         static let name = "say"
@@ -66,9 +69,11 @@ import Wire
 
     init(_ context: DaemonContext, settings: AllSettings) throws {
         self.context = context
-        context.server.on(Say.self) { params, _ in
-            Say.Reply(text: String(repeating: params.text, count: params.times))
+        context.server.on(Say.self) { [unowned self] params, caller in
+            speakers[params.text] = caller.connection
+            return Say.Reply(text: String(repeating: params.text, count: params.times))
         }
+        context.server.onClosed { [unowned self] in closed.append($0.connection) }
         context.server.onLater(Ponder.self) { _, _, _ in }
         context.server.on(OnlyPeers.self) { _, _ in NoFields() }
         worker = context.worker(name: "store", make: { 0 })
@@ -145,6 +150,25 @@ private struct RawSocket: ~Copyable {
         #expect(refused?.name == "invalidParams")
         #expect(refused?.message == "params.tims: unknown parameter; known are text, times")
         #expect(await refusal(client, "sing", [:])?.name == "methodNotFound")
+        await client.close()
+        await DaemonFixture.stop(echo)
+    }
+
+    @Test func aDaemonIsToldOfEachConnectionThatCloses() async throws {
+        let fixture = try DaemonFixture()
+        let echo = try await fixture.start(Echo.self)
+        let client = try await TestClient("echod", fixture.places)
+        let other = try await TestClient("echod", fixture.places)
+        _ = try await client.call(Echo.Say.self, .init(text: "a"))
+        _ = try await other.call(Echo.Say.self, .init(text: "b"))
+        _ = try await client.call(Echo.Say.self, .init(text: "c"))
+        let speakers = await echo.program.speakers
+        #expect(speakers["a"] == speakers["c"])
+        #expect(speakers["a"] != speakers["b"])
+        #expect(await echo.program.closed.isEmpty)
+        await other.close()
+        let told = await client.eventually { echo.program.closed == [speakers["b"]] }
+        #expect(told)
         await client.close()
         await DaemonFixture.stop(echo)
     }

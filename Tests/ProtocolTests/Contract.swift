@@ -76,6 +76,8 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Quarantine.self), Contract(Config.Quarantined.self), Contract(Config.Adopt.self),
                 Contract(Config.Lint.self), Contract(Config.LintContent.self),
                 Contract(Config.Cancel.self), Contract(Config.Leases.self), Contract(Config.Release.self),
+                Contract(Config.Lock.self),
+                Contract(Config.Lock.self, named: Config.withConfigLockName), Contract(Config.Unlock.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
@@ -122,6 +124,7 @@ enum Socket: String, CaseIterable, Sendable {
                 .merging([ConfigEvents.quarantined: Message(ConfigQuarantined.self)]) { $1 }
                 .merging([ConfigEvents.invalid: Message(ConfigInvalid.self)]) { $1 }
                 .merging([ConfigEvents.leased: Message(ConfigLeased.self)]) { $1 }
+                .merging([ConfigEvents.locked, ConfigEvents.unlocked].map { ($0, Message(ConfigLock.self)) }) { $1 }
         case .metricsd:
             [
                 MetricsEvents.collectorFailed: Message(CollectorFailed.self),

@@ -111,5 +111,11 @@ extension Socket {
             "/etc/gateway/.env", why: "connect to /run/mainstay/validate.sock: No such file or directory"),
         ConfigErrors.notLeasable("URL", why: "says something else in another environment of its reader"),
         ConfigErrors.tooManyLeases(257, limit: 256), ConfigErrors.notLeased("LOG_LEVEL"),
+        ConfigErrors.locked(
+            ConfigLock(
+                service: "gateway", holderUID: 1000, holderPID: 812, reason: "a deploy", expiresAtMs: 1_764_057_720_123)
+        ),
+        ConfigErrors.lockLost(service: "gateway"),
+        ConfigErrors.lockedByOther(service: "gateway", path: "/run/mainstay/configd/gateway.lock", pid: 812),
     ]
 }

@@ -32,7 +32,7 @@ extension ConfigCommand {
             }
             let params = Config.Apply.Params(
                 service: service.service, changes: list, reason: reason, force: force, dryRun: dryRun,
-                confirmMs: trial.confirmMs)
+                confirmMs: trial.confirmMs, lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd).ask(Config.Apply.self, params, longest: longestChange)
             guard !common.json || trial.confirmMs != nil else {
                 screen.show(reply.json)

@@ -11,8 +11,7 @@ struct ConfigCommand: AsyncParsableCommand {
             Get.self, Set.self, History.self, Show.self, Diff.self, Lint.self, Rollback.self, Put.self, Content.self,
             Apply.self, Tag.self, Tags.self,
             Quarantine.self, Adopt.self,
-            Pending.self, Confirm.self, Cancel.self,
-            Leases.self, Release.self,
+            Pending.self, Confirm.self, Cancel.self, Leases.self, Release.self, Lock.self,
         ])
 
     /// Which file a command is about.
@@ -114,7 +113,8 @@ struct ConfigCommand: AsyncParsableCommand {
             for assignment in assignments { values[assignment.key] = try assignment.value() }
             let params = Config.Set.Params(
                 target: target.target, values: values, remove: remove, ifVersion: ifVersion, reason: reason,
-                force: force, dryRun: dryRun, confirmMs: trial.confirmMs, forMs: length?.milliseconds)
+                force: force, dryRun: dryRun, confirmMs: trial.confirmMs, forMs: length?.milliseconds,
+                lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd).ask(Config.Set.self, params, longest: longestChange)
             return try await show([reply], trial, on: screen)
         }
@@ -214,7 +214,7 @@ struct ConfigCommand: AsyncParsableCommand {
             let params = Config.Rollback.Params(
                 target: target.target, version: version.flatMap { Int64($0) },
                 tag: version.flatMap { Int64($0) == nil ? $0 : nil }, ifVersion: ifVersion, reason: reason,
-                force: force, confirmMs: trial.confirmMs)
+                force: force, confirmMs: trial.confirmMs, lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Rollback.self, params, longest: longestChange)
             return try await show([reply], trial, on: screen)

@@ -29,7 +29,7 @@ extension ConfigCommand {
             let configd = await conversation(with: .configd)
             var params = Config.Put.Params(
                 target: target.target, ifVersion: terms.ifVersion, reason: terms.reason, force: terms.force,
-                dryRun: terms.dryRun)
+                dryRun: terms.dryRun, lock: ConfigCommand.heldLock)
             if bytes.count <= Self.partBytes {
                 params.content = .bytes(bytes)
             } else {

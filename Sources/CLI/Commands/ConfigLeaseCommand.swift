@@ -64,7 +64,7 @@ extension ConfigCommand {
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Release.Params(
-                target: target.target, keys: key.isEmpty ? nil : key, reason: reason)
+                target: target.target, keys: key.isEmpty ? nil : key, reason: reason, lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Release.self, params, longest: ConfigCommand.longestChange)
             reply.show(on: screen, common)

@@ -59,7 +59,8 @@ extension ConfigCommand {
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Adopt.Params(
-                target: target.target, quarantine: id, ifVersion: ifVersion, reason: reason, force: force)
+                target: target.target, quarantine: id, ifVersion: ifVersion, reason: reason, force: force,
+                lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Adopt.self, params, longest: ConfigCommand.longestChange)
             reply.show(on: screen, common)

@@ -20,10 +20,12 @@ extension Config {
             package var dryRun: Bool
             /// As of `set`.
             package var confirmMs: Int64?
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
             package init(
                 service: String, changes: [FileChange], reason: String = "", force: Bool = false, dryRun: Bool = false,
-                confirmMs: Int64? = nil
+                confirmMs: Int64? = nil, lock: String? = nil
             ) {
                 self.service = service
                 self.changes = changes
@@ -31,6 +33,7 @@ extension Config {
                 self.force = force
                 self.dryRun = dryRun
                 self.confirmMs = confirmMs
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -44,6 +47,7 @@ extension Config {
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
                 confirmMs = try Config.confirmMs(&fields)
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -53,6 +57,7 @@ extension Config {
                 object.member("force", force)
                 object.member("dryRun", dryRun)
                 object.member("confirmMs", confirmMs)
+                object.member("lock", lock)
             }
         }
 

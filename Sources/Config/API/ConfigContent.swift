@@ -24,10 +24,13 @@ extension Config {
             package var dryRun: Bool
             /// As of `set`.
             package var confirmMs: Int64?
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
             package init(
                 target: ConfigFile, content: ConfigValue? = nil, staged: String? = nil, ifVersion: Int64? = nil,
-                reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil
+                reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil,
+                lock: String? = nil
             ) {
                 self.target = target
                 self.content = content
@@ -37,6 +40,7 @@ extension Config {
                 self.force = force
                 self.dryRun = dryRun
                 self.confirmMs = confirmMs
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -54,6 +58,7 @@ extension Config {
                 force = try fields.value("force", or: false)
                 dryRun = try fields.value("dryRun", or: false)
                 confirmMs = try Config.confirmMs(&fields)
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -65,6 +70,7 @@ extension Config {
                 object.member("force", force)
                 object.member("dryRun", dryRun)
                 object.member("confirmMs", confirmMs)
+                object.member("lock", lock)
             }
         }
 

@@ -18,6 +18,43 @@ extension ConfigErrors {
             remedy: "`release` some first", details: ["count": .integer(count), "limit": .integer(limit)])
     }
 
+    // MARK: Locks
+
+    /// Somebody holds the service's lock.
+    package static func locked(_ lock: ConfigLock) -> RPCError {
+        let reason = lock.reason.isEmpty ? "" : ": \(lock.reason)"
+        return RPCError(
+            code: 1230, name: "locked",
+            message: "process \(lock.holderPID) of uid \(lock.holderUID) holds the lock of \(lock.service)\(reason)",
+            remedy:
+                "Wait until it is free, at the latest when its time is over; who holds it passes its token as `lock`",
+            details: [
+                "service": .string(lock.service), "holderUID": .integer(lock.holderUID),
+                "holderPID": .integer(lock.holderPID), "reason": .string(lock.reason),
+                "expiresAtMs": .integer(lock.expiresAtMs),
+            ])
+    }
+
+    /// The token's lock is over: its time passed, or its connection closed.
+    package static func lockLost(service: String?) -> RPCError {
+        RPCError(
+            code: 1231, name: "lockLost",
+            message:
+                "the lock\(service.map { " of \($0)" } ?? "") that the token is of is over, and nothing was changed",
+            remedy: "Take it again, and read the files again: others may have changed them",
+            details: service.map { ["service": .string($0)] } ?? [:])
+    }
+
+    /// Another program holds the service's lock file.
+    package static func lockedByOther(service: String, path: String, pid: Int64?) -> RPCError {
+        var details: JSONObject = ["service": .string(service), "path": .string(path)]
+        details["pid"] = pid.map { .integer($0) }
+        return RPCError(
+            code: 1232, name: "lockedByOther",
+            message: "\(pid.map { "process \($0)" } ?? "another program") holds the lock file of \(service), \(path)",
+            remedy: "Try again when it is done; `fuser \(path)` lists who has it open", details: details)
+    }
+
     /// Nothing to take back.
     package static func notLeased(_ key: String?) -> RPCError {
         let message = key.map { "\($0) is not leased" } ?? "no key of the file is leased"

@@ -33,8 +33,14 @@ package enum ConfigEvents {
     /// Leased keys are what they were before, as a version.
     package static let expired = "expired"
 
+    /// Somebody keeps all others from changing a service's files; carries a `ConfigLock`, as does `unlocked`.
+    package static let locked = "locked"
+    /// They may be changed again: the holder said so, its connection closed, or its time passed.
+    package static let unlocked = "unlocked"
+
     /// The names of all events, as `subscribe` takes them.
-    package static let all = [applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired] + ofTrials
+    package static let all =
+        [applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired, locked, unlocked] + ofTrials
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.

@@ -149,23 +149,28 @@ extension Config {
             package var keys: [String]?
             /// For the history and the journal; at most 1,000 bytes.
             package var reason: String
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
-            package init(target: ConfigFile, keys: [String]? = nil, reason: String = "") {
+            package init(target: ConfigFile, keys: [String]? = nil, reason: String = "", lock: String? = nil) {
                 self.target = target
                 self.keys = keys
                 self.reason = reason
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
                 target = try ConfigFile(from: &fields)
                 keys = try fields.optional("keys")
                 reason = try Config.reason(&fields)
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
                 target.write(to: &object)
                 object.member("keys", keys)
                 object.member("reason", reason)
+                object.member("lock", lock)
             }
         }
 

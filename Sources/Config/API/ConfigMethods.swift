@@ -150,11 +150,13 @@ package enum Config {
             package var confirmMs: Int64?
             /// The keys go back by themselves after this time, in milliseconds; nil where they stay. As of `leaseLengths`.
             package var forMs: Int64?
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
             package init(
                 target: ConfigFile, values: [String: ConfigValue], remove: [String] = [], ifVersion: Int64? = nil,
                 reason: String = "", force: Bool = false, dryRun: Bool = false, confirmMs: Int64? = nil,
-                forMs: Int64? = nil
+                forMs: Int64? = nil, lock: String? = nil
             ) {
                 self.target = target
                 self.values = values
@@ -165,6 +167,7 @@ package enum Config {
                 self.dryRun = dryRun
                 self.confirmMs = confirmMs
                 self.forMs = forMs
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -181,6 +184,7 @@ package enum Config {
                     throw WireError(
                         place: "forMs", problem: "expected no confirmMs beside it: what goes back is on no trial")
                 }
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -193,6 +197,7 @@ package enum Config {
                 object.member("dryRun", dryRun)
                 object.member("confirmMs", confirmMs)
                 object.member("forMs", forMs)
+                object.member("lock", lock)
             }
         }
 
@@ -410,10 +415,12 @@ package enum Config {
             package var force: Bool
             /// As of `set`.
             package var confirmMs: Int64?
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
             package init(
                 target: ConfigFile, version: Int64? = nil, tag: String? = nil, ifVersion: Int64? = nil,
-                reason: String = "", force: Bool = false, confirmMs: Int64? = nil
+                reason: String = "", force: Bool = false, confirmMs: Int64? = nil, lock: String? = nil
             ) {
                 self.target = target
                 self.version = version
@@ -422,6 +429,7 @@ package enum Config {
                 self.reason = reason
                 self.force = force
                 self.confirmMs = confirmMs
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -435,6 +443,7 @@ package enum Config {
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
                 confirmMs = try Config.confirmMs(&fields)
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -445,6 +454,7 @@ package enum Config {
                 object.member("reason", reason)
                 object.member("force", force)
                 object.member("confirmMs", confirmMs)
+                object.member("lock", lock)
             }
         }
 

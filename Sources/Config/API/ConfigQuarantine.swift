@@ -196,16 +196,19 @@ extension Config {
             package var reason: String
             /// Also where somebody gave the file to another owner.
             package var force: Bool
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
             package init(
                 target: ConfigFile, quarantine: Int64? = nil, ifVersion: Int64? = nil, reason: String = "",
-                force: Bool = false
+                force: Bool = false, lock: String? = nil
             ) {
                 self.target = target
                 self.quarantine = quarantine
                 self.ifVersion = ifVersion
                 self.reason = reason
                 self.force = force
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
@@ -214,6 +217,7 @@ extension Config {
                 ifVersion = try fields.optional("ifVersion")
                 reason = try Config.reason(&fields)
                 force = try fields.value("force", or: false)
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
@@ -222,6 +226,7 @@ extension Config {
                 object.member("ifVersion", ifVersion)
                 object.member("reason", reason)
                 object.member("force", force)
+                object.member("lock", lock)
             }
         }
 

@@ -15,20 +15,25 @@ extension Config {
         package struct Params: WireObject {
             package var target: ConfigFile
             package var changes: Changes
+            /// The token of the lock that is held on the service, where one is.
+            package var lock: String?
 
-            package init(target: ConfigFile, changes: Changes) {
+            package init(target: ConfigFile, changes: Changes, lock: String? = nil) {
                 self.target = target
                 self.changes = changes
+                self.lock = lock
             }
 
             package init(from fields: inout Fields) throws(WireError) {
                 target = try ConfigFile(from: &fields)
                 changes = try fields.value("changes")
+                lock = try fields.optional("lock")
             }
 
             package func write(to object: inout ObjectWriter) {
                 target.write(to: &object)
                 object.member("changes", changes)
+                object.member("lock", lock)
             }
         }
 

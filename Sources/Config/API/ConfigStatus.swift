@@ -7,23 +7,30 @@ package struct ConfigStatus: WireObject {
     package var pending: [ConfigPending]
     /// How many keys have their value for a time; `leases` names them.
     package var leasedKeys: Int64
+    /// The locks that are held over the socket.
+    package var locks: [ConfigLock]
 
-    package init(files: [ConfigFileStatus], pending: [ConfigPending] = [], leasedKeys: Int64 = 0) {
+    package init(
+        files: [ConfigFileStatus], pending: [ConfigPending] = [], leasedKeys: Int64 = 0, locks: [ConfigLock] = []
+    ) {
         self.files = files
         self.pending = pending
         self.leasedKeys = leasedKeys
+        self.locks = locks
     }
 
     package init(from fields: inout Fields) throws(WireError) {
         files = try fields.value("files")
         pending = try fields.value("pending", or: [])
         leasedKeys = try fields.value("leasedKeys", or: 0)
+        locks = try fields.value("locks", or: [])
     }
 
     package func write(to object: inout ObjectWriter) {
         object.member("files", files)
         object.member("pending", pending)
         object.member("leasedKeys", leasedKeys)
+        object.member("locks", locks)
     }
 }
 

@@ -30,6 +30,7 @@ import Wire
     private let store: Worker<Custody>
     private let keeper: () -> Keeper
     private let validating: Validating
+    private let refusal: (Custody.Request) -> RPCError?
     private let ended: ([Custody.Request], Custody.Changed) -> Void
     private var waiting: Deque<Waiting> = []
     private var isBusy = false
@@ -37,14 +38,17 @@ import Wire
     private(set) var groups: Int64 = 0
     private(set) var requests: Int64 = 0
 
-    /// `ended` is told of every group before its callers are answered.
+    /// `refusal` says of each request, when its turn has come, why it is not let through; `ended` is told of every group before its
+    /// callers are answered.
     init(
         store: Worker<Custody>, validating: Validating, keeper: @escaping () -> Keeper,
+        refusal: @escaping (Custody.Request) -> RPCError?,
         ended: @escaping ([Custody.Request], Custody.Changed) -> Void
     ) {
         self.store = store
         self.validating = validating
         self.keeper = keeper
+        self.refusal = refusal
         self.ended = ended
     }
 
@@ -84,7 +88,8 @@ import Wire
     }
 
     private func next() {
-        let group = takeGroup()
+        var group: [Waiting] = []
+        while group.isEmpty, !waiting.isEmpty { group = takeGroup().filter(letThrough) }
         isBusy = !group.isEmpty
         guard isBusy else { return }
         groups += 1
@@ -116,6 +121,13 @@ import Wire
             guard let self, self.groups == groups else { return }
             store.submit { try $0.syncLedger() }
         }
+    }
+
+    /// Asked now and not when the request came: whoever was given the service's lock meanwhile must not see its files change.
+    private func letThrough(_ waiting: Waiting) -> Bool {
+        guard let refusal = refusal(waiting.request) else { return true }
+        waiting.answer(.failure(refusal))
+        return false
     }
 
     /// The requests at the head that one write can serve.

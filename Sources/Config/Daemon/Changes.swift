@@ -62,6 +62,8 @@ extension Custody {
         var isTakeBack = false
         /// The keys have their values for this long.
         var lease: Duration?
+        /// The token of the lock that its caller holds.
+        var lock: String?
     }
 
     /// What the loop learns of changes, refused or not.
@@ -126,6 +128,10 @@ extension Custody {
     /// Makes the changes of `requests`, all of which are about the same files, one after the other, with one write of each
     /// file. `announced` is what the loop knows of the files.
     func change(_ requests: [Request], announced: [Keeper.FileID: Int64]) -> Changed {
+        keepingOthersOut(requests) { write(requests, announced: announced) }
+    }
+
+    private func write(_ requests: [Request], announced: [Keeper.FileID: Int64]) -> Changed {
         closeReplaced()
         let files = requests.first?.parts.map(\.kept).sorted { $0.id.path < $1.id.path } ?? []
         for attempt in 1...Self.attempts {
@@ -297,8 +303,10 @@ extension Custody {
         try mayChange(request)
         var candidates: [Candidate] = []
         for part in request.parts {
-            let sight = try answering(part.kept) { () throws(StepFailure) in try look(part.kept) }
-            var draft = Draft(part.kept, sight)
+            let (sight, leases) = try answering(part.kept) { () throws(StepFailure) in
+                (try look(part.kept), try self.leases(of: part.kept))
+            }
+            var draft = Draft(part.kept, sight, DraftedLeases(inForce: leases))
             let base = draft.head?.number ?? 0
             var terms = request.terms
             terms.dryRun = false

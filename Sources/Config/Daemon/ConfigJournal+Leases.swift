@@ -4,10 +4,11 @@ import Runtime
 import Time
 import Wire
 
-/// Leases as journal entries. That one went back is told with its version.
+/// Leases and locks as journal entries. That one went back is told with its version.
 extension ConfigJournal {
     private static let configLeased = MessageID("0672bf0e555e45b6bac10259b1182549")
     private static let leaseOverridden = MessageID("c863baa36bb6437e85e94b699f5ff6c4")
+    private static let lockExpired = MessageID("5f0e1c6b7a1d4f0c9a4f3b1f6b1c2d7e")
     private static let leaseStuck = MessageID("6179a983c6584c569fb58b82aedf4b9b")
 
     static func leased(_ claim: Leases.Claim, for left: Duration, of id: Keeper.FileID) -> LogEntry {
@@ -32,6 +33,14 @@ extension ConfigJournal {
                 .notice, "\(head) is over: a change by uid \(uid) has another value for it, or the same for good",
                 id: leaseOverridden, fields: fields(of: news.file))
         }
+    }
+
+    static func lockExpired(_ lock: LockBook.Lock) -> LogEntry {
+        LogEntry(
+            .warning,
+            "\(lock.service): process \(lock.holder.pid) of uid \(lock.holder.uid) held the lock of the files and gave no sign "
+                + "of life in its time; others may change them again", id: lockExpired,
+            fields: ["MAINSTAY_SERVICE": lock.service])
     }
 
     /// A take-back that does not succeed yet, once.

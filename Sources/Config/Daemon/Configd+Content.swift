@@ -26,7 +26,7 @@ extension Configd {
             let content = try content(of: params, caller, kept)
             var terms = Custody.Terms(
                 authorUID: caller.uid, reason: params.reason, force: params.force,
-                dryRun: params.dryRun || context.isDryRun)
+                dryRun: params.dryRun || context.isDryRun, lock: params.lock)
             let part = Custody.Part(kept: kept, work: .replace(content), ifVersion: params.ifVersion)
             terms.trial = Confirming.terms(params.confirmMs, [part])
             change(Custody.Request(terms: terms, parts: [part]), responder)

@@ -97,7 +97,8 @@ extension Configd {
             }
         }
         context.server.onLater(Config.Release.self) { [unowned self] params, caller, responder throws(RPCError) in
-            let terms = Custody.Terms(authorUID: caller.uid, reason: params.reason, dryRun: context.isDryRun)
+            let terms = Custody.Terms(
+                authorUID: caller.uid, reason: params.reason, dryRun: context.isDryRun, lock: params.lock)
             let part = Custody.Part(kept: try file(params.target), work: .takeBack(.released(params.keys)))
             change(Custody.Request(terms: terms, parts: [part]), responder)
         }

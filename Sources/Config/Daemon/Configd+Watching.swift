@@ -79,7 +79,8 @@ extension Configd {
             case .success(let id):
                 let reason = params.reason.isEmpty ? "taken over from the quarantine: \(id)" : params.reason
                 let terms = Custody.Terms(
-                    authorUID: caller.uid, reason: reason, force: params.force, dryRun: isDryRun)
+                    authorUID: caller.uid, reason: reason, force: params.force, dryRun: isDryRun,
+                    lock: params.lock)
                 let part = Custody.Part(kept: kept, work: .adopt(quarantine: id), ifVersion: params.ifVersion)
                 changes.ask(Custody.Request(terms: terms, parts: [part])) { [weak self] result in
                     if case .success(let outcomes) = result, let made = outcomes.first, !made.dryRun {

@@ -19,6 +19,7 @@ import Wire
     let watching = Watching()
     private(set) lazy var changes = ChangeQueue(
         store: store, validating: Validating(context, store: store), keeper: { [unowned self] in keeper },
+        refusal: { [unowned self] in locking.refusal(of: $0) },
         ended: { [unowned self] requests, changed in self.changed(requests, changed) })
     private lazy var confirming = Confirming(
         context, store: store,
@@ -31,6 +32,7 @@ import Wire
                 uniquingKeysWith: { $1 })
         },
         seen: { [unowned self] in saw($0) })
+    let locking: Locking
     private lazy var leasing = Leasing(
         context, store: store, changes: changes, file: { [unowned self] id in files.first { $0.id == id } })
     private var files: [KeptFile]
@@ -51,7 +53,13 @@ import Wire
         // A dry run keeps its versions in memory: it changes nothing that outlives it.
         let folder = context.isDryRun ? nil : context.places.state
         let outside = watching.outside
-        store = context.worker(name: "store") { try Custody(folder: folder, outside: outside()) }
+        // Beside the socket: what is there goes with the boot, as locks do.
+        let locks = context.isDryRun ? nil : "\(context.places.sockets)/configd"
+        let group = context.server.principals.actors
+        store = context.worker(name: "store") {
+            try Custody(folder: folder, outside: outside(), locks: ProgramLocks(folder: locks, group: group))
+        }
+        locking = Locking(context, store: store)
         registerReading()
         registerChanging()
         registerDiff()
@@ -61,6 +69,7 @@ import Wire
         registerTags()
         registerWatching()
         registerLeases()
+        registerLocks()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -101,7 +110,9 @@ import Wire
     }
 
     package var own: ConfigStatus {
-        ConfigStatus(files: files.map(status), pending: confirming.shown, leasedKeys: Int64(leasing.count))
+        ConfigStatus(
+            files: files.map(status), pending: confirming.shown, leasedKeys: Int64(leasing.count),
+            locks: locking.shown)
     }
 
     package func stop(stopped: @escaping @Loop () -> Void) {
@@ -256,12 +267,15 @@ import Wire
         }
         server.onLater(Config.UpdateConfig.self) { [unowned self] params, caller, responder throws(RPCError) in
             try set(
-                Config.Set.Params(target: params.target, values: params.changes.environmentVars), caller, responder)
+                Config.Set.Params(
+                    target: params.target, values: params.changes.environmentVars, lock: params.lock), caller, responder
+            )
         }
         server.onLater(Config.Rollback.self, alsoNamed: [Config.rollbackConfigName]) {
             [unowned self] params, caller, responder throws(RPCError) in
             var terms = Custody.Terms(
-                authorUID: caller.uid, reason: params.reason, force: params.force, dryRun: context.isDryRun)
+                authorUID: caller.uid, reason: params.reason, force: params.force, dryRun: context.isDryRun,
+                lock: params.lock)
             let goal = params.tag.map(Custody.Goal.tag) ?? params.version.map(Custody.Goal.version) ?? .previous
             let part = Custody.Part(
                 kept: try file(params.target), work: .rollback(to: goal), ifVersion: params.ifVersion)
@@ -278,7 +292,7 @@ import Wire
     ) throws(RPCError) {
         var terms = Custody.Terms(
             authorUID: caller.uid, reason: params.reason, force: params.force,
-            dryRun: params.dryRun || context.isDryRun)
+            dryRun: params.dryRun || context.isDryRun, lock: params.lock)
         terms.lease = params.forMs.map { .milliseconds($0) }
         let part = Custody.Part(
             kept: try file(params.target), work: .edit(Custody.changes(params.values, params.remove)),
@@ -292,7 +306,7 @@ import Wire
     ) throws(RPCError) {
         var terms = Custody.Terms(
             authorUID: caller.uid, reason: params.reason, force: params.force,
-            dryRun: params.dryRun || context.isDryRun)
+            dryRun: params.dryRun || context.isDryRun, lock: params.lock)
         var parts: [Custody.Part] = []
         for change in params.changes {
             let kept = try file(ConfigFile(service: params.service, file: change.file))
@@ -365,8 +379,8 @@ import Wire
                 continue
             }
             refusals += 1
-            // Who lost a race tries again; that is no news for the journal.
-            if error.name != ConfigErrors.versionConflict(expected: 0, found: 0).name {
+            // Who lost a race, or met another program's lock, tries again; that is no news for the journal.
+            if !["versionConflict", "lockedByOther"].contains(error.name) {
                 context.log.write(ConfigJournal.entry(refusing: error, of: id, uid: request.terms.authorUID))
             }
         }

@@ -13,6 +13,8 @@ final class Custody {
     var trials: [String: Trial]?
     /// The host's boot that this is.
     let boot = Boot.identity()
+    /// Against other programs.
+    let locks: ProgramLocks
     /// What is known of changes by somebody else.
     let outside: OutsideWatch
     /// Nothing is written but the ledger in memory.
@@ -21,8 +23,12 @@ final class Custody {
     let bootOrLife = Boot.identity() ?? "unknown-\(HostClock.now().instant.nanoseconds)-\(getpid())"
 
     /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory, for a dry run.
-    init(folder: String?, outside: OutsideWatch = OutsideWatch()) throws(StepFailure) {
+    init(
+        folder: String?, outside: OutsideWatch = OutsideWatch(),
+        locks: ProgramLocks = ProgramLocks(folder: nil, group: nil)
+    ) throws(StepFailure) {
         self.outside = outside
+        self.locks = locks
         isDryRun = folder == nil
         guard let folder else {
             versions = try VersionStore(folder: nil)

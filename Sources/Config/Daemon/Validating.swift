@@ -94,6 +94,8 @@ extension Custody.Request {
     var needsValidator: Bool {
         parts.contains { part in
             if case .rollback = part.work, terms.force { return false }
+            // What leased keys were before has stood in the file: a validator that fails must not keep a lease for good.
+            if case .takeBack = part.work { return false }
             return part.kept.validatorLimit != nil
         }
     }

@@ -3,12 +3,23 @@ import Glibc
 package import Settings
 package import Wire
 
+/// Tells one connection of a socket from all others in the daemon's life.
+package struct ConnectionID: Hashable, Sendable {
+    package var number: UInt64
+
+    package init(number: UInt64) {
+        self.number = number
+    }
+}
+
 /// Who is at the other end of a connection, by what the kernel says of the socket (SO_PEERCRED, SO_PEERGROUPS).
 package struct Caller: Hashable, Sendable {
     package var pid: Int32
     package var uid: UInt32
     package var gid: UInt32
     package var groups: [UInt32]
+    /// The connection itself: what is bound to it ends with it (`Server.onClosed`).
+    package internal(set) var connection = ConnectionID(number: 0)
     /// Whether the caller is root or of the group `mainstay-admin`.
     package var mayAct: Bool
     /// Whether the caller may read: the group `mainstay`, a daemon of the suite, or whoever may act.

@@ -85,6 +85,9 @@ package import Wire
         if channel != nil { subscribe() }
     }
 
+    /// Whether there is a connection, whether or not the peer answers on it.
+    package var isConnected: Bool { channel != nil }
+
     /// As `status` shows the peer.
     package var condition: PeerState {
         PeerState(daemon: daemon, answers: answers, sinceMs: since.wall.milliseconds)
@@ -184,7 +187,12 @@ package import Wire
             .channelInitializer { channel in
                 Loop.assume {
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(PeerHandler(peer: self))
+                        let pipeline = channel.pipeline.syncOperations
+                        // A program that is started here must not hold the connection open when this one has died.
+                        try pipeline.withUnsafeTransportIfAvailable { (socket: NIOBSDSocket.Handle) in
+                            _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
+                        }
+                        try pipeline.addHandler(PeerHandler(peer: self))
                     }
                 }
             }

@@ -48,6 +48,8 @@ package import Wire
     private(set) var routes: [String: Route] = [:]
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var perUser: [UInt32: Int] = [:]
+    private var connectionsMade: UInt64 = 0
+    private var closedListeners: [@Loop (Caller) -> Void] = []
     private var listener: (any Channel)?
     private var events: [String] = []
     private var sequence: Int64 = 0
@@ -222,7 +224,9 @@ package import Wire
         let caller: Caller?? = try? pipeline.withUnsafeTransportIfAvailable { (socket: NIOBSDSocket.Handle) in
             Caller(socket: socket, principals: principals)
         }
-        guard let caller = caller ?? nil else { return channel.close() }
+        guard var caller = caller ?? nil else { return channel.close() }
+        connectionsMade += 1
+        caller.connection = ConnectionID(number: connectionsMade)
         let connection = Connection(channel: channel, caller: caller, server: self)
         let refusal: RPCError? =
             if perUser[caller.uid, default: 0] >= limits.connectionsPerUser {
@@ -247,7 +251,12 @@ package import Wire
         let uid = connection.caller.uid
         perUser[uid, default: 1] -= 1
         if perUser[uid] == 0 { perUser[uid] = nil }
+        for listener in closedListeners { listener(connection.caller) }
     }
+
+    /// Has `body` called after a connection has closed, whoever closed it; the kernel does for a client that was killed. For what
+    /// is bound to a connection: by then nothing can be answered on it.
+    package func onClosed(_ body: @escaping @Loop (Caller) -> Void) { closedListeners.append(body) }
 
     func countDropped() { counts.dropped += 1 }
     func countLostEvent() { counts.eventsLost += 1 }

@@ -31,6 +31,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#ifndef F_OFD_GETLK
+#define F_OFD_GETLK 36
+#endif
 #ifndef F_OFD_SETLK
 #define F_OFD_SETLK 37
 #endif
@@ -93,6 +96,14 @@ static inline int64_t mainstay_file_system(int fd) {
 static inline int mainstay_ofd_lock(int fd, int exclusive) {
     struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
     return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+/// Who keeps mainstay_ofd_lock from locking exclusively: a process's id, -1 where it is an open file description that names
+/// no process, 0 where it is nobody or cannot be told.
+static inline pid_t mainstay_ofd_holder(int fd) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0, .l_pid = 0};
+    if (fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+    return lock.l_pid;
 }
 
 /// Releases what mainstay_ofd_lock took.
