@@ -124,7 +124,7 @@ import Wire
             let changes = Config.Changes(environmentVars: ["PORT": .text("3001")])
             let updated = try await client.call(
                 Config.UpdateConfig.self, .init(target: Self.target, changes: changes))
-            #expect(updated.version == 2)
+            #expect(updated.first.version == 2)
             let valid = try await client.call(Config.ValidateConfig.self, .init(target: Self.target, config: changes))
             #expect(valid.valid)
             #expect(try Self.text(path).contains("PORT=3001"))

@@ -78,6 +78,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Cancel.self), Contract(Config.Leases.self), Contract(Config.Release.self),
                 Contract(Config.Lock.self),
                 Contract(Config.Lock.self, named: Config.withConfigLockName), Contract(Config.Unlock.self),
+                Contract(Config.Flags.self), Contract(Config.SetFlags.self),
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
@@ -125,6 +126,7 @@ enum Socket: String, CaseIterable, Sendable {
                 .merging([ConfigEvents.invalid: Message(ConfigInvalid.self)]) { $1 }
                 .merging([ConfigEvents.leased: Message(ConfigLeased.self)]) { $1 }
                 .merging([ConfigEvents.locked, ConfigEvents.unlocked].map { ($0, Message(ConfigLock.self)) }) { $1 }
+                .merging([ConfigEvents.flagChanged: Message(ConfigFlagChanged.self)]) { $1 }
         case .metricsd:
             [
                 MetricsEvents.collectorFailed: Message(CollectorFailed.self),

@@ -117,5 +117,8 @@ extension Socket {
         ),
         ConfigErrors.lockLost(service: "gateway"),
         ConfigErrors.lockedByOther(service: "gateway", path: "/run/mainstay/configd/gateway.lock", pid: 812),
+        ConfigErrors.unknownFlag(service: "gateway", flag: "newChekout", known: ["newCheckout", "poolSize"]),
+        ConfigErrors.invalidFlagValue("poolSize", expected: "a whole number from 1 to 100"),
+        ConfigErrors.chaosNotAllowed(service: "gateway", flag: "latencyMs"), ConfigErrors.keyNamedTwice("POOL_SIZE"),
     ]
 }

@@ -66,6 +66,11 @@ private func service(_ text: String) throws -> ServiceSettings {
     return try #require(try AllSettings.load(directory: folder.path).service("gateway"))
 }
 
+/// A service with a file of each format and one flag, called `f`, of which this is the rest.
+private func flag(_ rest: String) -> String {
+    "config: {files: [{path: /x}, {path: /j, format: json}, {path: /w, format: whole}], flags: [{name: f, \(rest)}]}"
+}
+
 /// A file of the project, found from this one.
 private func projectFile(_ name: String) throws -> String {
     let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
@@ -158,9 +163,17 @@ private func uncommented(_ text: String) -> String {
         #expect(full.checks.first == CheckSettings(name: "health", probe: .http(health)))
         #expect(full.checks.count == 2)
         #expect(full.dependencies.first?.check.name == "postgres")
-        #expect(full.config.files.map(\.activation) == [.restart])
+        #expect(full.config.files.map(\.activation) == [.restart, nil])
+        #expect(full.config.chaosAllowed == ServiceConfigSettings().chaosAllowed)
+        #expect(
+            full.config.flags.map(\.kind) == [
+                .truth(on: "1", off: "0"), .choice(["plain", "learned"]), .integer(0...10000),
+            ])
+        #expect(full.config.flags.map(\.standard) == [.truth(false), nil, .integer(0)])
+        #expect(full.config.flags.map(\.key) == ["NEW_CHECKOUT", "RANKING", "/chaos/latencyMs"])
+        #expect(full.config.flags.map(\.isChaos) == [false, false, true])
         #expect(full.config.activation == ServiceConfigSettings().activation)
-        #expect(full.config.files.map(\.path) == ["/etc/example/.env"])
+        #expect(full.config.files.map(\.path) == ["/etc/example/.env", "/etc/example/routes.json"])
         let schema = try #require(full.config.files.first?.schema)
         #expect(schema.keys.map(\.name).prefix(3) == ["PORT", "LOG_LEVEL", "DB_POOL_MIN"])
         #expect(schema.keys[0].isRequired)
@@ -408,6 +421,41 @@ private func uncommented(_ text: String) -> String {
         ),
         ("config: {activation: signal KILL}", "config.activation: expected one of nothing, signal HUP, signal USR1"),
         ("config: {files: [{path: /x, activation: start}]}", "config.files[0].activation: expected one of nothing"),
+        (flag("type: bool"), "config.flags[0].render: expected where the flag is rendered"),
+        (
+            flag("type: bool, render: {file: /y, key: A}"),
+            "config.flags[0].render.file: expected a file of config.files"
+        ),
+        (flag("type: bool, render: {file: /w, key: A}"), "config.flags[0].render.file: expected a file with keys"),
+        (flag("type: bool, render: {file: /x, pointer: /a}"), "config.flags[0].render.pointer: expected key"),
+        (flag("type: bool, render: {file: /j, key: A}"), "config.flags[0].render.key: expected pointer"),
+        (flag("type: bool, render: {file: /j, pointer: a}"), "config.flags[0].render.pointer: expected a JSON pointer"),
+        (flag("type: bool, render: {file: /x, key: A, true: '1'}"), "config.flags[0].render.true: expected two texts"),
+        (
+            flag("type: string, render: {file: /x, key: A, true: a, false: b}"),
+            "config.flags[0].render.true: expected with type bool only"
+        ),
+        (flag("type: enum, render: {file: /x, key: A}"), "config.flags[0].values: expected a list of 1 to 100"),
+        (
+            flag("type: enum, values: [a], default: b, render: {file: /x, key: A}"),
+            "config.flags[0].default: expected one of a"
+        ),
+        (
+            flag("type: bool, values: [a], render: {file: /x, key: A}"),
+            "config.flags[0].values: expected with type enum only"
+        ),
+        (flag("type: integer, minimum: 3, default: 2, render: {file: /x, key: A}"), "a whole number from 3 to"),
+        (
+            flag("type: integer, minimum: 3, maximum: 2, render: {file: /x, key: A}"),
+            "config.flags[0].maximum: expected at least minimum"
+        ),
+        (flag("type: number, default: NaN, render: {file: /x, key: A}"), "config.flags[0].default: expected a number"),
+        (
+            flag("type: string, minimum: 1, render: {file: /x, key: A}"),
+            "config.flags[0].minimum: expected with type integer or number"
+        ),
+        (flag("type: bool, chaos: true, render: {file: /x, key: A}"), "config.flags[0].chaos: expected a default"),
+        (flag("type: switch, render: {file: /x, key: A}"), "config.flags[0].type: expected one of bool, integer"),
         ("config: {files: [{path: /x, readers: [zsh]}]}", "config.files[0].readers: expected a list of 1 to 7"),
         (
             "config: {files: [{path: /x, onOutsideChange: ignore}]}",

@@ -12,6 +12,7 @@ struct ConfigCommand: AsyncParsableCommand {
             Apply.self, Tag.self, Tags.self,
             Quarantine.self, Adopt.self,
             Pending.self, Confirm.self, Cancel.self, Leases.self, Release.self, Lock.self,
+            Flags.self, OneFlag.self,
         ])
 
     /// Which file a command is about.

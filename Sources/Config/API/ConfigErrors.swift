@@ -406,6 +406,39 @@ package enum ConfigErrors {
             code: 1124, name: "validatorUnavailable", message: "the validator of \(path) could not be run: \(why)",
             remedy: "systemctl start mainstay.validate.socket; journalctl -u 'mainstay.validate@*' has the story")
     }
+
+    // MARK: Flags
+
+    /// No such flag, or one of the other kind (`featureFlags`, `chaosConfig`).
+    package static func unknownFlag(service: String, flag: String, known: [String]) -> RPCError {
+        RPCError(
+            code: 1159, name: "unknownFlag", message: "\(service) has no flag \(flag) here",
+            remedy: "Flags are declared under `config.flags` in the service's settings; `flags` lists them",
+            details: ["flag": .string(flag), "known": .array(known.map { .string($0) })])
+    }
+
+    /// A value that the flag cannot be.
+    package static func invalidFlagValue(_ flag: String, expected: String) -> RPCError {
+        RPCError(
+            code: 1160, name: "invalidFlagValue", message: "the flag \(flag) is \(expected)",
+            remedy: "Give it such a value, or null for its default", details: ["flag": .string(flag)])
+    }
+
+    /// A chaos setting was to be switched on where the settings do not allow it.
+    package static func chaosNotAllowed(service: String, flag: String) -> RPCError {
+        RPCError(
+            code: 1161, name: "chaosNotAllowed",
+            message: "\(flag) is a chaos setting, and the settings of \(service) allow none to be on",
+            remedy: "Say `chaosAllowed: true` under `config` in the service's settings, and reload",
+            details: ["flag": .string(flag)])
+    }
+
+    /// A key that a flag of the same call is rendered at, or two flags at one key.
+    package static func keyNamedTwice(_ key: String) -> RPCError {
+        RPCError(
+            code: 1162, name: "keyNamedTwice", message: "the change names \(key) twice",
+            remedy: "A flag is rendered at that key: name one of them", details: ["key": .string(key)])
+    }
 }
 
 extension ConfigFinding {

@@ -1,7 +1,8 @@
 package import Wire
 
 /// The names of the events that configd's `subscribe` streams. Those of versions carry a `ConfigApplied`, those of changes
-/// on trial a `ConfigPending`, `quarantined` a `ConfigQuarantined`, `leased` a `ConfigLeased`.
+/// on trial a `ConfigPending`, `quarantined` a `ConfigQuarantined`, `leased` a `ConfigLeased`, `flagChanged` a
+/// `ConfigFlagChanged`.
 package enum ConfigEvents {
     /// A new version is in force and durable.
     package static let applied = "applied"
@@ -38,9 +39,14 @@ package enum ConfigEvents {
     /// They may be changed again: the holder said so, its connection closed, or its time passed.
     package static let unlocked = "unlocked"
 
+    /// A flag or chaos setting has another value; comes after the event of the version that changed it.
+    package static let flagChanged = "flagChanged"
+
     /// The names of all events, as `subscribe` takes them.
     package static let all =
-        [applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired, locked, unlocked] + ofTrials
+        [
+            applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired, locked, unlocked, flagChanged,
+        ] + ofTrials
 }
 
 /// A version that came into force. No value is in it: whoever may see values calls `get`.

@@ -475,7 +475,7 @@ package enum Config {
             package var environment: [String: ConfigValue]?
             /// Sorted.
             package var keys: [String]
-            /// Typed keys beside the environment; none yet.
+            /// The service's flags that are true or false, from all of its files.
             package var featureFlags: [String: Bool]
             /// SHA-256 of the file where the caller may see its values, its fingerprint otherwise.
             package var checksum: String

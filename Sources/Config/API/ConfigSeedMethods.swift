@@ -37,7 +37,30 @@ extension Config {
             }
         }
 
-        package typealias Reply = Outcome
+        package typealias Reply = Updated
+    }
+
+    /// What `updateConfig` answers: what became of the first file, and of all where flags lie in others.
+    package struct Updated: WireObject {
+        package var first: Outcome
+        package var files: [Outcome]
+
+        /// Nil where there is no file.
+        package init?(files: [Outcome]) {
+            guard let first = files.first else { return nil }
+            self.first = first
+            self.files = files
+        }
+
+        package init(from fields: inout Fields) throws(WireError) {
+            first = try Outcome(from: &fields)
+            files = try fields.value("files", or: [])
+        }
+
+        package func write(to object: inout ObjectWriter) {
+            first.write(to: &object)
+            object.member("files", files)
+        }
     }
 
     /// `validateConfig(config)`: as `validate`, in the seed's words.
@@ -68,21 +91,33 @@ extension Config {
         package typealias Reply = Validate.Reply
     }
 
-    /// The seed's ConfigChanges, as far as it is served: `featureFlags` and `chaosConfig` are refused as unknown
-    /// parameters until they are.
+    /// The seed's ConfigChanges. Everything in it is one change, of the target's file and of those that flags lie in.
     package struct Changes: WireObject {
         package var environmentVars: [String: ConfigValue]
+        /// Flags by name; null takes one out of its file, so that its default holds.
+        package var featureFlags: [String: JSON]
+        /// Chaos settings by name.
+        package var chaosConfig: [String: JSON]
 
-        package init(environmentVars: [String: ConfigValue]) {
+        package init(
+            environmentVars: [String: ConfigValue] = [:], featureFlags: [String: JSON] = [:],
+            chaosConfig: [String: JSON] = [:]
+        ) {
             self.environmentVars = environmentVars
+            self.featureFlags = featureFlags
+            self.chaosConfig = chaosConfig
         }
 
         package init(from fields: inout Fields) throws(WireError) {
-            environmentVars = try fields.value("environmentVars")
+            environmentVars = try fields.value("environmentVars", or: [:])
+            featureFlags = try fields.value("featureFlags", or: [:])
+            chaosConfig = try fields.value("chaosConfig", or: [:])
         }
 
         package func write(to object: inout ObjectWriter) {
             object.member("environmentVars", environmentVars)
+            object.member("featureFlags", featureFlags)
+            object.member("chaosConfig", chaosConfig)
         }
     }
 }

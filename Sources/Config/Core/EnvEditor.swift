@@ -80,7 +80,7 @@ package struct EnvEditor: Sendable {
         }
         for change in changes {
             switch change {
-            case .set(let key, let value): state = try set(key, to: value, in: state)
+            case .set(let key, let value), .place(let key, let value): state = try set(key, to: value, in: state)
             case .remove(let key): state = try remove(key, in: state)
             }
         }

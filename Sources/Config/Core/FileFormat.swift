@@ -3,11 +3,16 @@ package import ConfigAPI
 /// One change of one key as somebody asks for it, in a file of any format.
 package enum ValueChange: Hashable, Sendable {
     case set(key: String, value: ConfigValue)
+    /// As `set`, and in a JSON file with the objects around it that are missing.
+    case place(key: String, value: ConfigValue)
+    /// One that is not there is an error.
     case remove(key: String)
+    /// One that is not there may be so.
+    case unset(key: String)
 
     package var key: String {
         switch self {
-        case .set(let key, _), .remove(let key): key
+        case .set(let key, _), .place(let key, _), .remove(let key), .unset(let key): key
         }
     }
 }
@@ -15,11 +20,13 @@ package enum ValueChange: Hashable, Sendable {
 /// One change of one key as an editor takes it: the bytes of the value, in the file's own format.
 package enum KeyChange: Hashable, Sendable {
     case set(key: String, value: [UInt8])
+    /// As `set`, and in a JSON file with the objects around it that are missing.
+    case place(key: String, value: [UInt8])
     case remove(key: String)
 
     package var key: String {
         switch self {
-        case .set(let key, _), .remove(let key): key
+        case .set(let key, _), .place(let key, _), .remove(let key): key
         }
     }
 }
@@ -74,12 +81,19 @@ package enum FileFormat: Sendable {
 
     /// What a change is to this format's editor.
     private func change(_ change: ValueChange) throws(EditRefusal) -> KeyChange {
-        guard case .set(let key, let value) = change else { return .remove(key: change.key) }
+        switch change {
+        case .set(let key, let value): return .set(key: key, value: try content(of: value, key))
+        case .place(let key, let value): return .place(key: key, value: try content(of: value, key))
+        case .remove(let key), .unset(let key): return .remove(key: key)
+        }
+    }
+
+    private func content(of value: ConfigValue, _ key: String) throws(EditRefusal) -> [UInt8] {
         switch (self, value) {
         case (.env, .json): throw .textOnly(key: key)
-        case (.env, .text), (.env, .bytes): return .set(key: key, value: value.content)
-        case (.json, .text(let text)): return .set(key: key, value: JSONString.encoded(Array(text.utf8)))
-        case (.json, .json(let text)): return .set(key: key, value: Array(text.utf8))
+        case (.env, .text), (.env, .bytes): return value.content
+        case (.json, .text(let text)): return JSONString.encoded(Array(text.utf8))
+        case (.json, .json(let text)): return Array(text.utf8)
         case (.json, .bytes(let bytes)):
             throw .invalidJSONValue(key: key, JSONProblem("expected UTF-8, found other bytes", at: 0, in: bytes))
         case (.whole, _): throw .keptWhole
@@ -94,6 +108,16 @@ package enum FileFormat: Sendable {
         }
     }
 
+    private func isToBeMade(_ change: ValueChange, in file: [UInt8]) -> Bool {
+        guard case .unset(let key) = change else { return true }
+        var isThere = false
+        try? forEachEntry(of: file, named: [key]) { _, _ in
+            isThere = true
+            return false
+        }
+        return isThere
+    }
+
     /// `file` after `changes`, all or none.
     package func apply(_ changes: [ValueChange], to file: [UInt8]) throws(EditRefusal) -> [UInt8] {
         try apply(changes, to: read(file)).bytes
@@ -101,7 +125,8 @@ package enum FileFormat: Sendable {
 
     /// `file` after `changes`, all or none.
     package func apply(_ changes: [ValueChange], to file: ReadFile) throws(EditRefusal) -> ReadFile {
-        let changes = try changes.map { change throws(EditRefusal) in try self.change(change) }
+        let changes = try changes.filter { isToBeMade($0, in: file.bytes) }
+            .map { change throws(EditRefusal) in try self.change(change) }
         switch self {
         case .env(let editor):
             guard let lines = file.lines else { throw .fileTooLarge(bytes: file.bytes.count) }

@@ -14,6 +14,7 @@ package enum JSONEditor {
         for change in changes {
             switch change {
             case .set(let key, let value): document = try set(key, to: value, in: document)
+            case .place(let key, let value): document = try place(key, value, in: document)
             case .remove(let key): document = try remove(key, from: document)
             }
         }
@@ -71,6 +72,21 @@ package enum JSONEditor {
             return try insert(written, named: nil, into: container, of: document)
         case .string, .number, .word, .key: throw .missingParent(key: key)
         }
+    }
+
+    /// Sets a value with the objects around it: those that are missing come with it, each with this one member.
+    private static func place(
+        _ key: String, _ value: [UInt8], in document: JSONDocument
+    ) throws(EditRefusal) -> JSONDocument {
+        var pointer = try pointer(key, in: document)
+        var value = value
+        let style = JSONStyle(of: document)
+        while let parent = pointer.parent, document.node(at: parent) == nil {
+            value =
+                Array("{".utf8) + JSONString.encoded(pointer.tokens.last ?? []) + style.colon + value + Array("}".utf8)
+            pointer = parent
+        }
+        return try set(pointer.text, to: value, in: document)
     }
 
     private static func insert(

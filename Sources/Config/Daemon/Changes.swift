@@ -231,6 +231,7 @@ extension Custody {
         let (content, origin, restored) = try content(of: part.work, terms, draft, head)
         let before = draft.content ?? kept.format.read([])
         let keys = kept.format.changedKeys(from: before, to: content)
+        if origin == .set { try Self.guardFlags(kept, changed: keys, from: before.bytes, to: content.bytes) }
         var outcome = Config.Outcome(
             service: kept.id.service, file: path, version: head.number, previous: nil, keys: keys,
             dryRun: terms.dryRun)

@@ -15,6 +15,8 @@ enum ConfigJournal {
     private static let configTroubled = MessageID("c9529a09acd7409c971d28d5d0596589")
     private static let configInvalid = MessageID("d49b68723bcc4c048982bb84b4d1b79e")
     private static let configExpired = MessageID("93a713bda39148c7a5426b60c4561604")
+    private static let configChaosOn = MessageID("35caf9ec1bf242f884f7913746f4485c")
+    private static let configChaosOff = MessageID("fd59f6d418cf41d3a6474837947110fb")
     private static let configMended = MessageID("741daf9bd6834efcbc9096c569dbfd4c")
 
     private static let configQuarantined = MessageID("5dd7c63db8ca4fea81fa4a0f4198cf4a")
@@ -79,6 +81,21 @@ enum ConfigJournal {
             .notice, "\(id.service): a change of \(id.path) by uid \(uid) was refused: \(oneLine(error.message))",
             id: configRefused,
             fields: fields(of: id).merging(["MAINSTAY_ERROR": error.name]) { $1 })
+    }
+
+    /// A chaos setting that is or was on.
+    static func chaos(_ change: FlagChange, of id: Keeper.FileID, version: Int64, isHidden: Bool) -> LogEntry {
+        let flag = change.flag.name
+        let value = isHidden ? "" : change.after.value.map { ", \(oneLine(JSONWriter.text(of: $0)))" } ?? ""
+        let fields = fields(of: id).merging(["MAINSTAY_VERSION": String(version), "MAINSTAY_FLAG": flag]) { $1 }
+        guard change.isOn else {
+            return LogEntry(
+                .notice, "\(id.service): the chaos setting \(flag) is off again, with version \(version)",
+                id: configChaosOff, fields: fields)
+        }
+        return LogEntry(
+            .warning, "\(id.service): the chaos setting \(flag) is on\(value), with version \(version)",
+            id: configChaosOn, fields: fields)
     }
 
     static func repaired(_ id: Keeper.FileID) -> LogEntry {

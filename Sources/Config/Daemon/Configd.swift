@@ -39,6 +39,8 @@ import Wire
     /// The names of all services, with files or without.
     private var services: Set<String>
     var keeper = Keeper()
+    /// The flags of every service.
+    private(set) var flags: [String: KeptFlags] = [:]
     var staging = Staging()
     private var refusals: Int64 = 0
     private var applied: Int64 = 0
@@ -50,6 +52,7 @@ import Wire
         self.context = context
         files = KeptFile.all(settings)
         services = Set(settings.services.map(\.name))
+        flags = Self.flags(settings)
         // A dry run keeps its versions in memory: it changes nothing that outlives it.
         let folder = context.isDryRun ? nil : context.places.state
         let outside = watching.outside
@@ -70,6 +73,7 @@ import Wire
         registerWatching()
         registerLeases()
         registerLocks()
+        registerFlags()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -93,6 +97,7 @@ import Wire
     package func reload(_ settings: AllSettings) {
         files = KeptFile.all(settings)
         services = Set(settings.services.map(\.name))
+        flags = Self.flags(settings)
         let ids = files.map(\.id)
         store.submit { $0.outside.keep(only: Set(ids)) }
         perform(keeper.configured(ids, now: HostClock.now().instant))
@@ -189,6 +194,7 @@ import Wire
                 restored: draft.restored, keys: draft.keys, authorUID: draft.authorUID.map(Int64.init),
                 reason: draft.reason))
         confirming.versionAnnounced(of: id.service)
+        announceFlags(version, of: id)
     }
 
     private func status(_ file: KeptFile) -> ConfigFileStatus {
@@ -241,14 +247,17 @@ import Wire
         }
         server.onLater(Config.State.self) { [unowned self] params, caller, responder throws(RPCError) in
             let file = try file(params)
-            ask(responder) { custody throws(RPCError) in try custody.state(file, mayAct: caller.mayAct) }
+            let declared = try declaredFlags(of: params.service)
+            let own = declaredFiles(of: params.service)
+            ask(responder) { custody throws(RPCError) in
+                var reply = try custody.state(file, mayAct: caller.mayAct)
+                reply.featureFlags = custody.featureFlags(
+                    own, service: params.service, declared, mayAct: caller.mayAct)
+                return reply
+            }
         }
         server.onLater(Config.Validate.self) { [unowned self] params, caller, responder throws(RPCError) in
             try validate(params, caller, responder)
-        }
-        server.onLater(Config.ValidateConfig.self) { [unowned self] params, caller, responder throws(RPCError) in
-            let asked = Config.Validate.Params(target: params.target, values: params.config.environmentVars)
-            try validate(asked, caller, responder)
         }
     }
 
@@ -264,12 +273,6 @@ import Wire
         let server = context.server
         server.onLater(Config.Set.self) { [unowned self] params, caller, responder throws(RPCError) in
             try set(params, caller, responder)
-        }
-        server.onLater(Config.UpdateConfig.self) { [unowned self] params, caller, responder throws(RPCError) in
-            try set(
-                Config.Set.Params(
-                    target: params.target, values: params.changes.environmentVars, lock: params.lock), caller, responder
-            )
         }
         server.onLater(Config.Rollback.self, alsoNamed: [Config.rollbackConfigName]) {
             [unowned self] params, caller, responder throws(RPCError) in
@@ -330,6 +333,15 @@ import Wire
         guard services.contains(service) else { throw .unknownService(service) }
         return files.filter { $0.id.service == service }
     }
+
+    nonisolated private static func flags(_ settings: AllSettings) -> [String: KeptFlags] {
+        Dictionary(settings.services.map { ($0.name, KeptFlags($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The files of a service, in the settings' order; none where there is no such service.
+    func declaredFiles(of service: String) -> [KeptFile] { files.filter { $0.id.service == service } }
+
+    func file(_ id: Keeper.FileID) -> KeptFile? { files.first { $0.id == id } }
 
     /// The file that a call means.
     func file(_ target: ConfigFile) throws(RPCError) -> KeptFile {

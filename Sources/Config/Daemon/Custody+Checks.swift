@@ -40,6 +40,13 @@ extension Custody {
                 ConfigFinding(severity: .error, name: error.name, message: error.message, remedy: error.remedy))
         }
         findings += violations(in: content, kept, hidden: hidden)
+        do throws(RPCError) {
+            let keys = kept.format.changedKeys(from: kept.format.read(standing), to: kept.format.read(content))
+            try Self.guardFlags(kept, changed: keys, from: standing, to: content)
+        } catch {
+            findings.append(
+                ConfigFinding(severity: .error, name: error.name, message: error.message, remedy: error.remedy))
+        }
         findings += warnings(of: content, kept.format, hidden: hidden)
         return reply(findings, kept.format)
     }

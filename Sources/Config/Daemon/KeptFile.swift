@@ -6,6 +6,8 @@ import Settings
 struct KeptFile: Sendable {
     var id: Keeper.FileID
     var format: FileFormat
+    /// The flags that it renders.
+    var flags: KeptFlags
     /// The names of the declared readers; of files with lines alone.
     var readers: [String]
     /// A change that loses more than so many per cent of keys or bytes is refused.
@@ -29,13 +31,14 @@ struct KeptFile: Sendable {
     /// All files of all services, in the settings' order.
     static func all(_ settings: AllSettings) -> [KeptFile] {
         settings.services.flatMap { service in
-            service.config.files.map { file in
+            let flags = KeptFlags(service)
+            return service.config.files.map { file in
                 let schema = file.schema.map { Schema($0) }
                 let secrets = Secrets(named: service.config.secrets, marked: schema?.secretMarks ?? [:])
                 let readers = file.format == .env ? file.readers.map(\.rawValue) : []
                 return KeptFile(
                     id: Keeper.FileID(service: service.name, path: file.path),
-                    format: format(of: file, readers, secrets), readers: readers,
+                    format: format(of: file, readers, secrets), flags: flags.of(file.path), readers: readers,
                     maximumShrinkPercent: service.config.maximumShrink, schema: schema,
                     validatorLimit: (file.validator ?? service.config.validator)?.timeout,
                     onOutsideChange: file.onOutsideChange == .restore ? .restore : .adopt,

@@ -236,6 +236,13 @@ extension ServiceConfigSettings {
             if !file.path.isEmpty { files.append(file) }
         }
         section.read("maximumShrink", .percent(0...100), into: &maximumShrink)
+        section.read("chaosAllowed", .truth, into: &chaosAllowed)
+        let declared = files
+        section.list("flags", atMost: 1000) { item in
+            if let flag = FlagSettings.read(from: &item, files: declared) { flags.append(flag) }
+        }
+        section.refuseRepeated(flags.map(\.name), key: "flags", "a flag")
+        section.refuseRepeated(flags.map { "\($0.file) \($0.key)" }, key: "flags", "a place")
         section.read("secrets", .list(of: .keyGlob, 0...200), into: &secrets)
         section.section("validator") { validator = ValidatorSettings.read(from: &$0) }
         section.read("activation", .word, into: &activation)
@@ -298,13 +305,13 @@ extension HookSettings {
 }
 
 extension Shape {
-    fileprivate func mapped<Other>(_ change: @escaping (Value) -> Other) -> Shape<Other> {
+    func mapped<Other>(_ change: @escaping (Value) -> Other) -> Shape<Other> {
         let read = read
         return Shape<Other>(expected: expected) { node in read(node).map(change) }
     }
 
     /// The same shape for a value that starts as nil.
-    fileprivate var optional: Shape<Value?> {
+    var optional: Shape<Value?> {
         mapped { .some($0) }
     }
 }

@@ -221,6 +221,10 @@ package struct ServiceConfigSettings: Hashable, Sendable {
     package var secrets: [String]?
     /// What a change on trial needs so that the service takes it up, for files that do not say their own.
     package var activation = ActivationSettings.nothing
+    /// Feature flags and chaos settings, each rendered in one of the files.
+    package var flags: [FlagSettings] = []
+    /// Whether chaos settings may be anything but their defaults.
+    package var chaosAllowed = false
 
     package init() {}
 }
