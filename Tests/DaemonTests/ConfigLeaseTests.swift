@@ -220,8 +220,10 @@ import Wire
     func refusedByTheDisk() async throws {
         let world = try World()
         try await world.withConfigd { client in
-            _ = try await client.call(Config.Set.self, Self.set(["LEVEL": "debug"], forMs: 1000))
+            _ = try await client.call(Config.Set.self, Self.set(["LEVEL": "debug"], forMs: Self.long))
             guard mount(world.path, world.path, nil, UInt(MS_BIND), nil) == 0 else { return }
+            // A shorter time alone writes no file.
+            _ = try await client.call(Config.Set.self, Self.set(["LEVEL": "debug"], forMs: 1000))
             let stuck = await client.eventually { world.journal.contains { $0.contains("cannot be taken back yet") } }
             umount(world.path)
             #expect(stuck)

@@ -194,7 +194,17 @@ private struct Child: Sendable {
         }
         var arguments = command.map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
-        let code = posix_spawnp(&pid, command[0], nil, nil, &arguments, environ)
+        // The threads of the loop take no signals, and a child would inherit that; so would it that SIGPIPE is ignored.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigaddset(&signals, SIGPIPE)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        let code = posix_spawnp(&pid, command[0], nil, &attributes, &arguments, environ)
         errno = code
         if code == 0 { Self.running.store(pid, ordering: .relaxed) }
         return code == 0
