@@ -18,8 +18,8 @@ extension ConfigCommand {
         @OptionGroup var terms: ChangeTerms
         @OptionGroup var common: AskOptions
 
-        /// Bytes of a part: with what base64 adds to it, it fits into a frame.
-        private static let partBytes = 512 << 10
+        /// Bytes of a part. Far less than a frame holds: the question whether the daemon is alive waits behind each part.
+        private static let partBytes = 128 << 10
         private static let largestBytes = 16 << 20
 
         func answer(on screen: Screen) async throws -> Outcome {
