@@ -45,7 +45,8 @@ package enum ConfigEvents {
     /// The names of all events, as `subscribe` takes them.
     package static let all =
         [
-            applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired, locked, unlocked, flagChanged,
+            applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired, locked, unlocked,
+            flagChanged,
         ] + ofTrials
 }
 
