@@ -22,7 +22,8 @@ import Wire
             self.listener = listener
             Thread.detachNewThread {
                 var waiting = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
-                while poll(&waiting, 1, -1) >= 0 {
+                // One that was shut down is readable for ever, and has nobody to accept.
+                while poll(&waiting, 1, -1) >= 0, waiting.revents & Int16(POLLHUP) == 0 {
                     let connection = accept(listener, nil, nil)
                     if connection < 0, errno == EAGAIN { continue }
                     guard connection >= 0 else { break }
