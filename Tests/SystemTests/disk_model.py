@@ -150,6 +150,9 @@ class Disk:
         if "O_TMPFILE" in flags:
             self.descriptors[call.result], self.positions[call.result] = File(mode=int(call.arguments[3].split("<")[0], 8)), 0
             return False
+        if name == ".":
+            self.descriptors[call.result] = folder
+            return False
         changes = False
         if node is None:
             node, changes = File(mode=int(call.arguments[3].split("<")[0], 8)), True
