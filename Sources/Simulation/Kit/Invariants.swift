@@ -20,6 +20,8 @@ package struct Invariants {
         var operatorSince: Instant?
         /// A restart that an operator asked for is not ours.
         var operatorOrderUntil: Instant?
+        /// Until when the next restart brings it to its configuration, at nobody's cost.
+        var freeRestartUntil: Instant?
         var worstRecovery: Duration = .zero
         var wasReported = false
         /// Since when watchdogd has been told that a dependency is down, without a break.
@@ -51,6 +53,8 @@ package struct Invariants {
             if service.startsUnderWay > 0 { violated("\(name): two restarts at once", now: now) }
             services[name]?.startsUnderWay += 1
             judgeForce("restart", order, unit, now)
+            services[name]?.freeRestartUntil = nil
+            if service.freeRestartUntil.map({ now < $0 }) ?? false { break }
             if services[name]?.oracle.restarted(now: now) ?? false, !isOperators(service, now) {
                 violated("\(name): a restart beyond the budget", now: now)
             }
@@ -68,6 +72,7 @@ package struct Invariants {
     /// The service is brought to its configuration: as an operator's restart, at nobody's cost.
     mutating func changeBegan(_ name: String, now: Instant) {
         services[name]?.operatorOrderUntil = now + .seconds(20)
+        services[name]?.freeRestartUntil = now + .seconds(20)
     }
 
     mutating func startEnded(_ name: String) { services[name]?.startsUnderWay -= 1 }
