@@ -27,13 +27,12 @@ enum Fault: Equatable {
         // configd's own numbers: 1030 to 1049, the file or its disk will not do; 1100 to 1119, somebody else writes it; 1170 to 1189, a
         // change on trial is in the way.
         let codes = [1030...1049, 1100...1119, 1170...1189]
-        return codes.contains { $0.contains(error.code) } || passing.contains(error.name)
+        return codes.contains { $0.contains(error.code) } || error.mayPass || passing.contains(error.name)
     }
 
-    /// Refusals of any socket that another try may not meet.
+    /// Refusals that are nothing against a revision, beside those that pass: the host is to be mended, or somebody was first.
     private static let passing: Set<String> = [
-        "peerSilent", "internalError", "deadlineExceeded", "limitExceeded", "accessDenied", "methodNotFound",
-        "versionConflict", "validatorUnavailable",
+        "accessDenied", "methodNotFound", "versionConflict", "validatorUnavailable",
     ]
 }
 

@@ -18,8 +18,7 @@ import Wire
     private var scraped: [String: ScrapeSettings] = [:]
     private var tick: LoopRepeat?
     /// What configd could not be told, by service.
-    private var unsaid: [String: Word] = [:]
-    private var isRetryPlanned = false
+    private lazy var unsaid = Unsaid<Word>(alsoPassing: ConfigErrors.passing) { [weak self] in self?.send($0) }
 
     private struct Word: Hashable {
         var service: String
@@ -87,7 +86,7 @@ import Wire
     }
 
     private func seen(_ service: String, _ pending: ConfigPending?) {
-        if unsaid[service]?.change != pending?.id || pending?.isOnTrial != true { unsaid[service] = nil }
+        if unsaid[service]?.change != pending?.id || pending?.isOnTrial != true { unsaid.forget(service) }
         guard let status = status(service) else { return }
         if judges[service] == nil { judges[service] = CommitJudge(exportsFigures: scraped[service] != nil) }
         judge(service) { $0.changeSeen(pending, status: status, now: $1) }
@@ -117,9 +116,9 @@ import Wire
             switch action {
             case .measure(let change, let before, let after): measure(service, change, before: before, after: after)
             case .confirm(let change, let reason):
-                say(Word(service: service, change: change, reason: reason, isGood: true))
+                unsaid.say(Word(service: service, change: change, reason: reason, isGood: true), about: service)
             case .cancel(let change, let reason):
-                say(Word(service: service, change: change, reason: reason, isGood: false))
+                unsaid.say(Word(service: service, change: change, reason: reason, isGood: false), about: service)
             case .tell(let opinion): log.write(HealthJournal.entry(for: opinion, of: service))
             }
         }
@@ -154,39 +153,16 @@ import Wire
         } catch { return .blind("metricsd does not say what was served: \(error)") }
     }
 
-    private func say(_ word: Word) {
-        unsaid[word.service] = word
+    private func send(_ word: Word) {
         let params = Config.Word(service: word.service, id: word.change, reason: word.reason)
-        let answered: @Loop (Result<ConfigPending, RPCError>) -> Void = { [weak self] in self?.answered($0, to: word) }
+        // One that was said too late is refused for good: configd's own word tells how things stand.
+        let answered: @Loop (Result<ConfigPending, RPCError>) -> Void = { [weak self] in
+            self?.unsaid.answered(word, about: word.service, $0)
+        }
         if word.isGood {
             configd.call(Config.Confirm.self, params, deadline: Self.wordDeadline, done: answered)
         } else {
             configd.call(Config.Cancel.self, params, deadline: Self.wordDeadline, done: answered)
-        }
-    }
-
-    private func answered(_ result: Result<ConfigPending, RPCError>, to word: Word) {
-        guard unsaid[word.service] == word else { return }
-        switch result {
-        case .failure(let error) where Self.mayPass.contains(error.name): sayLater()
-        // Heard, or too late: configd's own word tells how things stand.
-        case .success, .failure: unsaid[word.service] = nil
-        }
-    }
-
-    /// Refusals that another try may not meet: configd is away, or its disk is slow or full.
-    private static let mayPass: Set<String> = [
-        "peerSilent", "internalError", "deadlineExceeded", "limitExceeded", "versionsUnavailable", "diskFailed",
-        "noSpace",
-    ]
-
-    private func sayLater() {
-        guard !isRetryPlanned else { return }
-        isRetryPlanned = true
-        Loop.after(Self.retryDelay) { [weak self] in
-            guard let self else { return }
-            isRetryPlanned = false
-            for word in unsaid.values.sorted(by: { $0.service < $1.service }) { say(word) }
         }
     }
 }

@@ -187,6 +187,11 @@ extension RPCError {
         return details["known"].flatMap { try? [String](wire: $0) }
     }
 
+    /// Whether another try of the same call may not meet this refusal: the daemon is away, at its start, or short of time or room.
+    package var mayPass: Bool { Self.passing.contains(name) }
+
+    private static let passing: Set<String> = ["peerSilent", "internalError", "deadlineExceeded", "limitExceeded"]
+
     /// Whether nobody answered, as against a refusal.
     package var isSilence: Bool { code == RPCError.peerSilent("", "").code }
 

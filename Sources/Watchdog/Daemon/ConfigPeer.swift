@@ -13,12 +13,11 @@ import Wire
 
     /// A take-back writes files, and answers when they are durable.
     private static let deadline: Duration = .seconds(10)
-    /// How long after a failure what is unsaid is said again.
+    /// How long a configd that cannot read its rows is left alone.
     private static let retryDelay: Duration = .seconds(1)
 
-    /// What configd could not be told, by service: the last word alone.
-    private var unsaid: [String: Word] = [:]
-    private var isRetryPlanned = false
+    /// What configd could not be told, by service.
+    private lazy var unsaid = Unsaid<Word>(alsoPassing: ConfigErrors.passing) { [weak self] in self?.send($0) }
 
     private struct Word: Hashable {
         var service: String
@@ -64,59 +63,32 @@ import Wire
 
     private func told(_ service: String, _ pending: ConfigPending?) {
         // What it names anew is answered anew; what it does not name is over.
-        if unsaid[service]?.change != pending?.id { unsaid[service] = nil }
+        if unsaid[service]?.change != pending?.id { unsaid.forget(service) }
         seen(service, pending.flatMap(ServiceChange.init))
     }
 
     /// The service runs what its files hold.
     func activated(_ service: String, _ change: Int64, invocation: String) {
-        say(Word(service: service, change: change, says: .activated(invocation: invocation)))
+        unsaid.say(Word(service: service, change: change, says: .activated(invocation: invocation)), about: service)
     }
 
     /// The service is not well with the change.
     func cancel(_ service: String, _ change: Int64, why: String) {
-        say(Word(service: service, change: change, says: .cancel(why: why)))
+        unsaid.say(Word(service: service, change: change, says: .cancel(why: why)), about: service)
     }
 
-    private func say(_ word: Word) {
-        unsaid[word.service] = word
+    private func send(_ word: Word) {
+        // One that was said too late, or of another change, is refused for good: configd's own word tells how things stand.
+        let answered: @Loop (Result<ConfigPending, RPCError>) -> Void = { [weak self] in
+            self?.unsaid.answered(word, about: word.service, $0)
+        }
         switch word.says {
         case .activated(let invocation):
             let params = Config.Activated.Params(service: word.service, id: word.change, invocation: invocation)
-            peer.call(Config.Activated.self, params, deadline: Self.deadline) { [weak self] in
-                self?.answered($0, to: word)
-            }
+            peer.call(Config.Activated.self, params, deadline: Self.deadline, done: answered)
         case .cancel(let why):
             let params = Config.Word(service: word.service, id: word.change, reason: why)
-            peer.call(Config.Cancel.self, params, deadline: Self.deadline) { [weak self] in
-                self?.answered($0, to: word)
-            }
-        }
-    }
-
-    private func answered(_ result: Result<ConfigPending, RPCError>, to word: Word) {
-        guard unsaid[word.service] == word else { return }
-        switch result {
-        case .success: unsaid[word.service] = nil
-        case .failure(let error) where Self.mayPass.contains(error.name): sayLater()
-        // It was said too late, or of another: configd's own word tells how things stand.
-        case .failure: unsaid[word.service] = nil
-        }
-    }
-
-    /// Refusals that another try may not meet: configd is away, or its disk is slow or full.
-    private static let mayPass: Set<String> = [
-        "peerSilent", "internalError", "deadlineExceeded", "limitExceeded", "versionsUnavailable", "diskFailed",
-        "noSpace",
-    ]
-
-    private func sayLater() {
-        guard !isRetryPlanned else { return }
-        isRetryPlanned = true
-        Loop.after(Self.retryDelay) { [weak self] in
-            guard let self else { return }
-            isRetryPlanned = false
-            for word in unsaid.values.sorted(by: { $0.service < $1.service }) { say(word) }
+            peer.call(Config.Cancel.self, params, deadline: Self.deadline, done: answered)
         }
     }
 }

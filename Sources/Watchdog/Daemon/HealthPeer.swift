@@ -13,11 +13,9 @@ import Wire
 
     /// How long the gate may take: an answer that comes later is of no use to a recovery.
     private static let deadline: Duration = .seconds(1)
-    /// What healthd could not be told, by service: the last word alone, since it says how things stand now.
-    private var unsaid: [String: Raise.Params] = [:]
-    private var isRetryPlanned = false
-    /// How long after a failure what is unsaid is said again.
-    private static let retryDelay: Duration = .seconds(1)
+    /// What healthd could not be told, by service: a page must not be lost to a restart of healthd, nor stand for ever because
+    /// healthd missed its end.
+    private lazy var unsaid = Unsaid<Raise.Params> { [weak self] in self?.send($0) }
 
     /// The kind under which watchdogd's pages stand among healthd's alerts.
     private static let alertKind = "recovery"
@@ -56,7 +54,7 @@ import Wire
         let params = Raise.Params(
             service: call.service, kind: Self.alertKind, severity: call.severity == .critical ? .operator : .warning,
             summary: call.issue, incident: call.incident)
-        say(params)
+        unsaid.say(params, about: call.service)
     }
 
     /// The trouble is over.
@@ -64,38 +62,16 @@ import Wire
         let params = Raise.Params(
             service: service, kind: Self.alertKind, severity: .warning, summary: "recovered", incident: incident,
             resolved: true)
-        say(params)
+        unsaid.say(params, about: service)
     }
 
-    /// Tells healthd, and again until it was heard: a page must not be lost to a restart of healthd, nor stand for ever because
-    /// healthd missed its end.
-    private func say(_ word: Raise.Params) {
-        unsaid[word.service] = word
-        peer.call(Raise.self, word, deadline: Self.deadline) { [weak self] in self?.answered($0, to: word) }
-    }
-
-    private func answered(_ result: Result<Raise.Reply, RPCError>, to word: Raise.Params) {
-        switch result {
-        case .success(let reply):
-            if unsaid[word.service] == word { unsaid[word.service] = nil }
-            if !word.resolved, let incident = reply.incident { alias(word.service, incident) }
-        case .failure(let error) where Self.mayPass.contains(error.name): sayLater()
-        case .failure:
-            // healthd has heard it and does not take it: saying it again would change nothing.
-            if unsaid[word.service] == word { unsaid[word.service] = nil }
-        }
-    }
-
-    /// Refusals that another try may not meet: healthd is away, at its start, or short of time or room.
-    private static let mayPass: Set<String> = ["peerSilent", "internalError", "deadlineExceeded", "limitExceeded"]
-
-    private func sayLater() {
-        guard !isRetryPlanned else { return }
-        isRetryPlanned = true
-        Loop.after(Self.retryDelay) { [weak self] in
+    private func send(_ word: Raise.Params) {
+        peer.call(Raise.self, word, deadline: Self.deadline) { [weak self] result in
             guard let self else { return }
-            isRetryPlanned = false
-            for word in unsaid.values.sorted(by: { $0.service < $1.service }) { say(word) }
+            unsaid.answered(word, about: word.service, result)
+            if !word.resolved, case .success(let reply) = result, let incident = reply.incident {
+                alias(word.service, incident)
+            }
         }
     }
 
