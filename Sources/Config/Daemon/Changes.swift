@@ -100,13 +100,14 @@ extension Custody {
         }
     }
 
-    private func seen(_ kept: KeptFile, _ sight: Sight, announced: Int64?) throws(StepFailure) -> Seen {
-        let news = try news(kept, sight.made, announced: announced, newest: sight.head)
-        guard sight.content != nil, let head = sight.head else {
-            return Seen(
-                condition: .missing(sight.head), versions: news, cleared: sight.cleared, leases: try claims(of: kept))
-        }
-        return Seen(condition: .whole(head), versions: news, cleared: sight.cleared, leases: try claims(of: kept))
+    private func seen(
+        _ kept: KeptFile, _ sight: Sight, announced: Int64?, hasLeases: Bool = true
+    ) throws(StepFailure) -> Seen {
+        var seen = Seen(condition: .missing(sight.head), cleared: sight.cleared)
+        if sight.content != nil, let head = sight.head { seen.condition = .whole(head) }
+        seen.versions = try news(kept, sight.made, announced: announced, newest: sight.head)
+        seen.leases = hasLeases ? try claims(of: kept) : []
+        return seen
     }
 
     /// The versions that the loop has not announced: those just `made`, unless an answer came too late before them.
@@ -332,7 +333,10 @@ extension Custody {
             sight.content = draft.content?.bytes
             sight.made += draft.made.map(\.version)
             do throws(StepFailure) {
-                changed.seen[draft.kept.id] = try seen(draft.kept, sight, announced: announced[draft.kept.id])
+                // Where none was in force and none was changed, none is to be read.
+                let hasLeases = !draft.leases.inForce.isEmpty || !draft.leases.changes.isEmpty
+                changed.seen[draft.kept.id] = try seen(
+                    draft.kept, sight, announced: announced[draft.kept.id], hasLeases: hasLeases)
             } catch { changed.seen[draft.kept.id] = Seen(condition: .troubled(error)) }
             changed.leases += draft.leases.news
         }

@@ -24,7 +24,7 @@ import Wire
     private lazy var confirming = Confirming(
         context, store: store,
         files: { [unowned self] service in
-            services.contains(service) ? files.filter { $0.id.service == service } : nil
+            services.contains(service) ? declaredFiles(of: service) : nil
         },
         announced: { [unowned self] files in
             Dictionary(
@@ -34,7 +34,7 @@ import Wire
         seen: { [unowned self] in saw($0) })
     let locking: Locking
     private lazy var leasing = Leasing(
-        context, store: store, changes: changes, file: { [unowned self] id in files.first { $0.id == id } })
+        context, store: store, changes: changes, file: { [unowned self] id in file(id) })
     private var files: [KeptFile]
     /// The names of all services, with files or without.
     private var services: Set<String>
@@ -151,7 +151,7 @@ import Wire
     }
 
     private func look(_ id: Keeper.FileID) {
-        guard let file = files.first(where: { $0.id == id }) else { return }
+        guard let file = file(id) else { return }
         countLook()
         let announced = keeper.announced(of: id)
         store.submit(deadline: Self.jobDeadline, { $0.seen(file, announced: announced) }) { [weak self] result in
@@ -331,7 +331,7 @@ import Wire
     func files(of service: String?) throws(RPCError) -> [KeptFile] {
         guard let service else { return files }
         guard services.contains(service) else { throw .unknownService(service) }
-        return files.filter { $0.id.service == service }
+        return declaredFiles(of: service)
     }
 
     nonisolated private static func flags(_ settings: AllSettings) -> [String: KeptFlags] {
@@ -345,7 +345,7 @@ import Wire
 
     /// The file that a call means.
     func file(_ target: ConfigFile) throws(RPCError) -> KeptFile {
-        let own = files.filter { $0.id.service == target.service }
+        let own = declaredFiles(of: target.service)
         guard !own.isEmpty || services.contains(target.service) else { throw .unknownService(target.service) }
         let named = own.filter { target.file == nil || $0.id.path == target.file }
         guard named.count == 1 else {

@@ -12,15 +12,15 @@ final class Custody {
     /// The changes on trial by their service, as the ledger has them; nil where they must be read anew.
     var trials: [String: Trial]?
     /// The host's boot that this is.
-    let boot = Boot.identity()
+    let boot: String?
+    /// The same; where nothing tells, this life of configd counts as a boot of its own.
+    let bootOrLife: String
     /// Against other programs.
     let locks: ProgramLocks
     /// What is known of changes by somebody else.
     let outside: OutsideWatch
     /// Nothing is written but the ledger in memory.
     let isDryRun: Bool
-    /// The same; where nothing tells, this life of configd counts as a boot of its own.
-    let bootOrLife = Boot.identity() ?? "unknown-\(HostClock.now().instant.nanoseconds)-\(getpid())"
 
     /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory, for a dry run.
     init(
@@ -30,6 +30,8 @@ final class Custody {
         self.outside = outside
         self.locks = locks
         isDryRun = folder == nil
+        boot = Boot.identity()
+        bootOrLife = boot ?? "unknown-\(HostClock.now().instant.nanoseconds)-\(getpid())"
         guard let folder else {
             versions = try VersionStore(folder: nil)
             return
