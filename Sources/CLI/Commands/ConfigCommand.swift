@@ -83,14 +83,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var assignments: [Assignment] = []
         @Option(name: .shortAndLong, help: ArgumentHelp("Remove a key with all its lines.", valueName: "key"))
         var remove: [String] = []
-        @Option(help: ArgumentHelp("Only if this version is in force.", valueName: "n"))
-        var ifVersion: Int64?
-        @Option(help: "Kept with the version.")
-        var reason = ""
-        @Flag(help: "Also where much of the file goes with it.")
-        var force = false
-        @Flag(help: "Say what would happen, and write nothing.")
-        var dryRun = false
+        @OptionGroup var terms: ChangeTerms
         @Option(
             name: .customLong("for"),
             help: ArgumentHelp("Take it back by itself after this long: 10min, 2h, 1d.", valueName: "duration"))
@@ -113,8 +106,9 @@ struct ConfigCommand: AsyncParsableCommand {
             var values: [String: ConfigValue] = [:]
             for assignment in assignments { values[assignment.key] = try assignment.value() }
             let params = Config.Set.Params(
-                target: target.target, values: values, remove: remove, ifVersion: ifVersion, reason: reason,
-                force: force, dryRun: dryRun, confirmMs: trial.confirmMs, forMs: length?.milliseconds,
+                target: target.target, values: values, remove: remove, ifVersion: terms.ifVersion,
+                reason: terms.reason, force: terms.force, dryRun: terms.dryRun, confirmMs: trial.confirmMs,
+                forMs: length?.milliseconds,
                 lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd).ask(Config.Set.self, params, longest: longestChange)
             return try await show([reply], trial, on: screen)
@@ -202,20 +196,15 @@ struct ConfigCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
         @Argument(help: "The version to bring back, by its number or its tag.")
         var version: String?
-        @Option(help: ArgumentHelp("Only if this version is in force.", valueName: "n"))
-        var ifVersion: Int64?
-        @Option(help: "Kept with the version.")
-        var reason = ""
-        @Flag(help: "Also where somebody gave the file to another owner.")
-        var force = false
+        @OptionGroup var terms: ReturnTerms
         @OptionGroup var trial: TrialOptions
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Rollback.Params(
                 target: target.target, version: version.flatMap { Int64($0) },
-                tag: version.flatMap { Int64($0) == nil ? $0 : nil }, ifVersion: ifVersion, reason: reason,
-                force: force, confirmMs: trial.confirmMs, lock: ConfigCommand.heldLock)
+                tag: version.flatMap { Int64($0) == nil ? $0 : nil }, ifVersion: terms.ifVersion,
+                reason: terms.reason, force: terms.force, confirmMs: trial.confirmMs, lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Rollback.self, params, longest: longestChange)
             return try await show([reply], trial, on: screen)

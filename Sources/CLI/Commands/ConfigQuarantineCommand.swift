@@ -49,17 +49,13 @@ extension ConfigCommand {
         @OptionGroup var target: Target
         @Argument(help: "Its number, as `config quarantine` gives it.")
         var id: Int64?
-        @Option(help: ArgumentHelp("Only if this version is in force.", valueName: "n"))
-        var ifVersion: Int64?
-        @Option(help: "Kept with the version.")
-        var reason = ""
-        @Flag(help: "Also where somebody gave the file to another owner.")
-        var force = false
+        @OptionGroup var terms: ReturnTerms
         @OptionGroup var common: AskOptions
 
         func answer(on screen: Screen) async throws -> Outcome {
             let params = Config.Adopt.Params(
-                target: target.target, quarantine: id, ifVersion: ifVersion, reason: reason, force: force,
+                target: target.target, quarantine: id, ifVersion: terms.ifVersion, reason: terms.reason,
+                force: terms.force,
                 lock: ConfigCommand.heldLock)
             let reply = try await conversation(with: .configd)
                 .ask(Config.Adopt.self, params, longest: ConfigCommand.longestChange)
