@@ -3,25 +3,19 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 struct peer {
     int fd;
     size_t used;
     unsigned char bytes[1 << 16];
 };
-
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
 
 static void put(int fd, const unsigned char *bytes, size_t count) {
     while (count > 0) {

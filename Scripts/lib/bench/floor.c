@@ -3,28 +3,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static int64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b) {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
+#include "bench.h"
 
 int main(int argc, char **argv) {
     if (argc != 4) return fprintf(stderr, "usage: floor FILE BYTES COUNT\n"), 64;

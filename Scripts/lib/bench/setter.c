@@ -4,14 +4,12 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench.h"
 
 enum { most = 64 };
 
@@ -22,17 +20,6 @@ struct connection {
     size_t have;
     unsigned char input[1 << 14];
 };
-
-static void die(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static int64_t now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
 
 static void ask(struct connection *one, int number) {
     char frame[512];
@@ -45,11 +32,6 @@ static void ask(struct connection *one, int number) {
     one->began = now();
     if (send(one->fd, frame, (size_t)length + 4, 0) != length + 4) die("send");
     one->sent++;
-}
-
-static int ascending(const void *a, const void *b) {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
 }
 
 int main(int argc, char **argv) {
