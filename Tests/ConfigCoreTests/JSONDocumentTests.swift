@@ -97,30 +97,7 @@ import Time
 
     /// What `json` of python3 makes of each text, as the fixture prints it; nil where there is no python3.
     static func python(_ texts: [[UInt8]]) throws -> [String]? {
-        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Fixtures/readers/read_json.py")
-        let folder = FileManager.default.temporaryDirectory.appending(path: "json-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let input = folder.appending(path: "cases")
-        try Data(texts.map { hexadecimal($0) + "\n" }.joined().utf8).write(to: input)
-        let output = folder.appending(path: "out")
-        try Data().write(to: output)
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", fixtures.path, input.path]
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        try process.run()
-        process.waitUntilExit()
-        // What `env` says of a command that is not there.
-        guard process.terminationStatus != 127 else { return nil }
-        try #require(process.terminationStatus == 0)
-        return String(decoding: try Data(contentsOf: output), as: UTF8.self)
-            .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
-    }
-
-    private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        try RealReader.lines(["python3", RealReader.fixtures.appending(path: "read_json.py").path], texts)
     }
 
     /// The text's innermost values as the fixture prints them; nil where a key is repeated, of which Python keeps the last
@@ -142,7 +119,7 @@ import Time
             let place = pointer.tokens.flatMap { token in
                 slash + token.flatMap { $0 == 0x7E ? Array("~0".utf8) : $0 == 0x2F ? Array("~1".utf8) : [$0] }
             }
-            leaves.append("\(hexadecimal(place))=\(hexadecimal(value))")
+            leaves.append("\(RealReader.hexadecimal(place))=\(RealReader.hexadecimal(value))")
             return true
         }
         return leaves.joined(separator: " ")

@@ -11,15 +11,12 @@ import Time
 @Suite struct ReaderAgreementTests {
     private static let readers = ["node-env-file", "python-dotenv", "systemd", "bash", "dash"]
 
-    private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures/readers")
-
     private static let times = Int(ProcessInfo.processInfo.environment["MAINSTAY_READER_CASES"] ?? "") ?? 1
 
     private static func command(_ reader: String) -> [String] {
         reader == "node-env-file"
-            ? ["node", fixtures.appending(path: "node.js").path]
-            : ["python3", fixtures.appending(path: "read.py").path, reader]
+            ? ["node", RealReader.fixtures.appending(path: "node.js").path]
+            : ["python3", RealReader.fixtures.appending(path: "read.py").path, reader]
     }
 
     private static func dialect(_ reader: String) -> Dialect {
@@ -28,31 +25,12 @@ import Time
 
     /// What the real reader makes of each case, keys and values in hexadecimal; nil where it is not installed.
     private static func realReadings(_ reader: String, _ cases: [[UInt8]]) throws -> [[String: String]?]? {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "readers-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let input = folder.appending(path: "cases")
-        try Data(cases.map { hexadecimal($0) + "\n" }.joined().utf8).write(to: input)
-        let output = folder.appending(path: "out")
-        try Data().write(to: output)
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command(reader) + [input.path]
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { return nil }
-        let lines = String(decoding: try Data(contentsOf: output), as: UTF8.self)
-            .split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        guard let lines = try RealReader.lines(command(reader), cases) else { return nil }
         return lines.map { line in
             guard line != "!" else { return nil }
             let pairs = line.split(separator: " ").map { $0.split(separator: "=", omittingEmptySubsequences: false) }
             return Dictionary(pairs.map { (String($0[0]), String($0[1])) }, uniquingKeysWith: { $1 })
         }
-    }
-
-    private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private static func isHarmless(_ reading: Reading) -> Bool {
@@ -87,10 +65,10 @@ import Time
             }
             for (key, value) in model.effective {
                 guard case .text(let bytes) = value else { continue }
-                let name = Self.hexadecimal(key.utf8)
-                #expect(seen[name] == Self.hexadecimal(bytes), "\(reader), key \(key) of \(shown)")
+                let name = RealReader.hexadecimal(key.utf8)
+                #expect(seen[name] == RealReader.hexadecimal(bytes), "\(reader), key \(key) of \(shown)")
             }
-            #expect(Set(model.effective.keys.map { Self.hexadecimal($0.utf8) }) == Set(seen.keys), "\(shown)")
+            #expect(Set(model.effective.keys.map { RealReader.hexadecimal($0.utf8) }) == Set(seen.keys), "\(shown)")
         }
     }
 
@@ -177,12 +155,12 @@ import Time
         else { return print("skipped: no \(reader) here") }
         try #require(before.count == edits.count && after.count == edits.count)
         Self.tell("edits", reader, edits.count)
-        let key = Self.hexadecimal("K".utf8)
+        let key = RealReader.hexadecimal("K".utf8)
         for (edit, (old, new)) in zip(edits, zip(before, after)) {
             #expect(Self.changesOnlyTheValue(edit, EnvEditor(readers: edit.readers).readings(of: edit.before)))
             var (others, seen) = (try #require(old, "\(edit.shown)"), try #require(new, "\(edit.shown)"))
             others[key] = nil
-            #expect(seen.removeValue(forKey: key) == Self.hexadecimal(edit.value), "\(reader): \(edit.shown)")
+            #expect(seen.removeValue(forKey: key) == RealReader.hexadecimal(edit.value), "\(reader): \(edit.shown)")
             #expect(seen == others, "\(reader): \(edit.shown)")
         }
     }

@@ -63,15 +63,6 @@ import Wire
         try await client.call(Config.Pending.self, .init(service: "gateway")).pending
     }
 
-    @Loop private static func refusal<Method: RPCMethod>(
-        _ client: TestClient, _ method: Method.Type, _ params: Method.Params
-    ) async -> String? {
-        do {
-            _ = try await client.call(Method.self, params)
-            return nil
-        } catch { return (error as? RPCError)?.name }
-    }
-
     @Loop private static func begin(_ client: TestClient, _ files: Files, windowMs: Int64) async throws -> Int64 {
         let outcome = try await client.call(Config.Set.self, files.set("20", confirmMs: windowMs))
         return try #require(outcome.pending)
@@ -86,19 +77,19 @@ import Wire
             #expect(applied.map(\.phase) == [.applied])
             #expect(applied.map(\.wantsActivation) == [true])
             #expect(
-                await Self.refusal(client, Config.Confirm.self, .init(service: "gateway", id: id)) == "notActivated")
+                await client.refusal(Config.Confirm.self, .init(service: "gateway", id: id))?.name == "notActivated")
             // Nothing else meanwhile, of none of its files.
             let other = Config.Set.Params(
                 target: ConfigFile(service: "gateway", file: files.other), values: ["B": .text("2")])
-            #expect(await Self.refusal(client, Config.Set.self, other) == "confirmationPending")
+            #expect(await client.refusal(Config.Set.self, other)?.name == "confirmationPending")
             let open = try await client.call(
                 Config.Activated.self, .init(service: "gateway", id: id, invocation: "7@7"))
             #expect(open.phase == .activated)
             #expect(
-                await Self.refusal(client, Config.Confirm.self, .init(service: "gateway", id: id + 1)) == "notPending")
+                await client.refusal(Config.Confirm.self, .init(service: "gateway", id: id + 1))?.name == "notPending")
             let kept = try await client.call(Config.Confirm.self, .init(service: "gateway", id: id))
             #expect(kept.phase == .confirmed)
-            #expect(await Self.refusal(client, Config.Cancel.self, .init(service: "gateway", id: id)) == "notPending")
+            #expect(await client.refusal(Config.Cancel.self, .init(service: "gateway", id: id))?.name == "notPending")
             #expect(try await Self.pending(client).isEmpty)
             #expect(try files.text == "POOL=20\n")
             _ = try await client.call(Config.Set.self, other)
@@ -117,7 +108,7 @@ import Wire
             #expect(try await Self.pending(client).map(\.wantsActivation) == [true])
             // The next could not be judged before the service follows; a plain change may be made.
             #expect(
-                await Self.refusal(client, Config.Set.self, files.set("30", confirmMs: 5000)) == "takeBackUnfollowed")
+                await client.refusal(Config.Set.self, files.set("30", confirmMs: 5000))?.name == "takeBackUnfollowed")
             _ = try await client.call(Config.Set.self, files.set("30", confirmMs: nil))
             _ = try await client.call(Config.Activated.self, .init(service: "gateway", id: id, invocation: "8@8"))
             #expect(try await Self.pending(client).isEmpty)
@@ -165,7 +156,7 @@ import Wire
         try await Self.withConfigd(files) { client in
             let id = try await Self.begin(client, files, windowMs: 60_000)
             try files.write("POOL=99\n")
-            #expect(await Self.refusal(client, Config.Confirm.self, .init(service: "gateway", id: id)) == "notPending")
+            #expect(await client.refusal(Config.Confirm.self, .init(service: "gateway", id: id))?.name == "notPending")
             #expect(try files.text == "POOL=10\n")
             let versions = try await client.call(
                 Config.History.self, .init(target: ConfigFile(service: "gateway", file: files.path))
@@ -217,7 +208,7 @@ import Wire
             #expect([dry.pending, same.pending] == [nil, nil])
             #expect(try await Self.pending(client).isEmpty)
             #expect(
-                await Self.refusal(client, Config.Set.self, files.set("20", confirmMs: 10)) == "invalidParams")
+                await client.refusal(Config.Set.self, files.set("20", confirmMs: 10))?.name == "invalidParams")
         }
     }
 }

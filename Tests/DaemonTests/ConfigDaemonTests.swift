@@ -33,15 +33,6 @@ import Wire
         Config.Set.Params(target: target, values: [key: .text(value)], ifVersion: ifVersion, reason: "test")
     }
 
-    /// The refusal's name, or what came instead of one.
-    @Loop private static func refusal<Method: RPCMethod>(
-        _ client: TestClient, _ method: Method.Type, _ params: Method.Params
-    ) async -> String {
-        do { return "\(try await client.call(method, params, deadline: .seconds(60)))" } catch {
-            return (error as? RPCError)?.name ?? "\(error)"
-        }
-    }
-
     /// Starts configd on `path` and hands over a client.
     private static func withConfigd(
         readers: String = "[node-dotenv, node-env-file]", file: String? = before, mode: mode_t = 0o640,
@@ -80,7 +71,7 @@ import Wire
         try await Self.withConfigd { client, _, path, _ in
             _ = try await client.call(Config.Set.self, Self.set("PORT", "3001", ifVersion: 1))
             #expect(
-                await Self.refusal(client, Config.Set.self, Self.set("PORT", "3002", ifVersion: 1)) == "versionConflict"
+                await client.refusal(Config.Set.self, Self.set("PORT", "3002", ifVersion: 1))?.name == "versionConflict"
             )
             #expect(try Self.text(path).contains("3001"))
         }
@@ -114,7 +105,7 @@ import Wire
             #expect(last.version == 5)
             #expect(try Self.text(path).contains("http://y"))
             #expect(
-                await Self.refusal(client, Config.Show.self, .init(target: Self.target, version: 9)) == "unknownVersion"
+                await client.refusal(Config.Show.self, .init(target: Self.target, version: 9))?.name == "unknownVersion"
             )
         }
     }
@@ -139,7 +130,7 @@ import Wire
             if isRoot { chown(path, 12, 34) }
             var forced = Self.set("PORT", "3001")
             // The versions record the owner of before: that it changed has to be meant.
-            if isRoot { #expect(await Self.refusal(client, Config.Set.self, forced) == "ownerChanged") }
+            if isRoot { #expect(await client.refusal(Config.Set.self, forced)?.name == "ownerChanged") }
             forced.force = true
             _ = try await client.call(Config.Set.self, forced)
             var status = stat()
@@ -156,16 +147,16 @@ import Wire
         try await Self.withConfigd { client, _, path, root in
             let set = Self.set("PORT", "1")
             link(path, "\(root)/second-name")
-            #expect(await Self.refusal(client, Config.Set.self, set) == "notPlainFile")
+            #expect(await client.refusal(Config.Set.self, set)?.name == "notPlainFile")
             unlink("\(root)/second-name")
             rename(path, "\(root)/elsewhere")
             symlink("\(root)/elsewhere", path)
-            #expect(await Self.refusal(client, Config.Set.self, set) == "notPlainFile")
+            #expect(await client.refusal(Config.Set.self, set)?.name == "notPlainFile")
             unlink(path)
             mkfifo(path, 0o600)
-            #expect(await Self.refusal(client, Config.Get.self, .init(target: Self.target)) == "notPlainFile")
+            #expect(await client.refusal(Config.Get.self, .init(target: Self.target))?.name == "notPlainFile")
             unlink(path)
-            #expect(await Self.refusal(client, Config.Set.self, set) == "fileMissing")
+            #expect(await client.refusal(Config.Set.self, set)?.name == "fileMissing")
             let elsewhere = try Self.text("\(root)/elsewhere")
             #expect(elsewhere == Self.before)
         }
@@ -188,7 +179,7 @@ import Wire
             _ = try await client.call(Common.Subscribe.self, .init())
             try Self.write(Self.before.replacing("3000", with: "9"), path)
             #expect(
-                await Self.refusal(client, Config.Set.self, Self.set("PORT", "10", ifVersion: 1)) == "versionConflict")
+                await client.refusal(Config.Set.self, Self.set("PORT", "10", ifVersion: 1))?.name == "versionConflict")
             _ = try await client.call(Config.Set.self, Self.set("PORT", "10", ifVersion: 2))
             _ = try await client.call(Config.Rollback.self, .init(target: Self.target, version: 1))
             let came = await client.eventually { client.events.count == 3 }
@@ -203,7 +194,7 @@ import Wire
         let many = (1...10).map { "KEY\($0)='\(String(repeating: "v", count: 60))'\n" }.joined()
         try await Self.withConfigd(file: many) { client, _, path, _ in
             var params = Config.Set.Params(target: Self.target, values: [:], remove: (1...5).map { "KEY\($0)" })
-            #expect(await Self.refusal(client, Config.Set.self, params) == "shrinkRefused")
+            #expect(await client.refusal(Config.Set.self, params)?.name == "shrinkRefused")
             #expect(try Self.text(path) == many)
             params.force = true
             params.dryRun = true
@@ -239,12 +230,12 @@ import Wire
     @Test func unknownServicesAndFilesAreRefusedByName() async throws {
         try await Self.withConfigd { client, _, _, _ in
             let get = { (target: ConfigFile) in
-                await Self.refusal(client, Config.Get.self, Config.Get.Params(target: target))
+                await client.refusal(Config.Get.self, Config.Get.Params(target: target))?.name
             }
             #expect(await get(ConfigFile(service: "nobody")) == "unknownService")
             #expect(await get(ConfigFile(service: "gateway", file: "/etc/other")) == "unknownFile")
             let key = Config.Get.Params(target: Self.target, keys: ["NOPE"])
-            #expect(await Self.refusal(client, Config.Get.self, key) == "unknownKey")
+            #expect(await client.refusal(Config.Get.self, key)?.name == "unknownKey")
         }
     }
 
@@ -260,7 +251,7 @@ import Wire
         #expect(mainstay_ofd_lock(held, 1) == 0)
         let assembly = try await fixture.start(Configd.self)
         let client = try await TestClient("configd", fixture.places)
-        #expect(await Self.refusal(client, Config.Set.self, Self.set("A", "2")) == "versionsUnavailable")
+        #expect(await client.refusal(Config.Set.self, Self.set("A", "2"))?.name == "versionsUnavailable")
         let status = try await client.call(Common.Status<ConfigStatus>.self, NoFields())
         #expect(status.own.files.map(\.condition) == [.troubled])
         close(held)
@@ -308,7 +299,7 @@ import Wire
         try Store(path: "\(fixture.places.state)/configd/versions.db").execute(tampering)
         assembly = try await fixture.start(Configd.self)
         client = try await TestClient("configd", fixture.places)
-        #expect(await Self.refusal(client, Config.History.self, .init(target: Self.target)) == "versionsUnavailable")
+        #expect(await client.refusal(Config.History.self, .init(target: Self.target))?.name == "versionsUnavailable")
         await client.close()
         await DaemonFixture.stop(assembly)
     }
@@ -349,10 +340,10 @@ import Wire
             }
             #expect(keys == (1...10).map { "KEY\($0)" })
             #expect(page.entries.last?.line == 10)
-            #expect(await Self.refusal(client, Config.State.self, Self.target) == "environmentTooLarge")
+            #expect(await client.refusal(Config.State.self, Self.target)?.name == "environmentTooLarge")
             let flood = Config.Set.Params(
                 target: Self.target, values: Dictionary(uniqueKeysWithValues: (0...256).map { ("N\($0)", .text("1")) }))
-            #expect(await Self.refusal(client, Config.Set.self, flood) == "tooManyChanges")
+            #expect(await client.refusal(Config.Set.self, flood)?.name == "tooManyChanges")
         }
     }
 

@@ -72,14 +72,6 @@ import Wire
         String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
     }
 
-    @Loop private static func refusal<Method: RPCMethod>(
-        _ client: TestClient, _ method: Method.Type, _ params: Method.Params
-    ) async -> String {
-        do { return "\(try await client.call(method, params, deadline: .seconds(60)))" } catch {
-            return (error as? RPCError)?.name ?? "\(error)"
-        }
-    }
-
     private static func setFlags(_ flags: [String: JSON]) -> Config.SetFlags.Params {
         Config.SetFlags.Params(service: "gateway", flags: flags)
     }
@@ -114,7 +106,7 @@ import Wire
     @Test func whatAFlagCannotBeIsRefusedByWhateverWayItComes() async throws {
         try await Self.withConfigd { client, folder in
             let flags = { (flags: [String: JSON]) in
-                await Self.refusal(client, Config.SetFlags.self, Self.setFlags(flags))
+                await client.refusal(Config.SetFlags.self, Self.setFlags(flags))?.name
             }
             #expect(await flags(["pool": 101]) == "invalidFlagValue")
             #expect(await flags(["checkout": true, "pool": "20"]) == "invalidFlagValue")
@@ -122,16 +114,16 @@ import Wire
             #expect(await flags(["latencyMs": 250]) == "chaosNotAllowed")
             let json = ConfigFile(service: "gateway", file: "\(folder)/x.json")
             let byKey = Config.Set.Params(target: json, values: ["/db/pool": .json("0")])
-            #expect(await Self.refusal(client, Config.Set.self, byKey) == "invalidFlagValue")
+            #expect(await client.refusal(Config.Set.self, byKey)?.name == "invalidFlagValue")
             let chaos = Config.Set.Params(target: json, values: ["/chaos": .json("5")])
-            #expect(await Self.refusal(client, Config.Set.self, chaos) == "chaosNotAllowed")
+            #expect(await client.refusal(Config.Set.self, chaos)?.name == "chaosNotAllowed")
             let whole = Config.Put.Params(target: json, content: .text("{\"db\": {\"pool\": 0}}"), force: true)
-            #expect(await Self.refusal(client, Config.Put.self, whole) == "invalidFlagValue")
+            #expect(await client.refusal(Config.Put.self, whole)?.name == "invalidFlagValue")
             let twice = Config.SetFlags.Params(
                 service: "gateway", flags: ["pool": 20],
                 changes: [.init(file: "\(folder)/x.json", values: ["/db/pool": .json("30")])])
-            #expect(await Self.refusal(client, Config.SetFlags.self, twice) == "keyNamedTwice")
-            #expect(await Self.refusal(client, Config.Flags.self, ServiceParams(service: "no")) == "unknownService")
+            #expect(await client.refusal(Config.SetFlags.self, twice)?.name == "keyNamedTwice")
+            #expect(await client.refusal(Config.Flags.self, ServiceParams(service: "no"))?.name == "unknownService")
             let texts = [try Self.text("\(folder)/x.json"), try Self.text("\(folder)/.env")]
             #expect(texts == ["{\"db\": {\"pool\": 10}, \"chaos\": 0}\n", "A=1\n"])
         }
@@ -184,7 +176,7 @@ import Wire
             #expect(try Self.text("\(folder)/.env") == "A=2\nCHECKOUT=1\n")
             changes.featureFlags = ["latencyMs": 5]
             let wrongKind = Config.UpdateConfig.Params(target: env, changes: changes)
-            #expect(await Self.refusal(client, Config.UpdateConfig.self, wrongKind) == "unknownFlag")
+            #expect(await client.refusal(Config.UpdateConfig.self, wrongKind)?.name == "unknownFlag")
             let onlyFlags = Config.Changes(featureFlags: ["checkout": false])
             let flags = Config.UpdateConfig.Params(target: ConfigFile(service: "gateway"), changes: onlyFlags)
             #expect(try await client.call(Config.UpdateConfig.self, flags).first.keys == ["CHECKOUT"])

@@ -67,14 +67,6 @@ import Wire
 
     private static let long: Int64 = 600_000
 
-    @Loop private static func refusal<Method: RPCMethod>(
-        _ client: TestClient, _ method: Method.Type, _ params: Method.Params
-    ) async -> String {
-        do { return "\(try await client.call(method, params, deadline: .seconds(60)))" } catch {
-            return (error as? RPCError)?.name ?? "\(error)"
-        }
-    }
-
     @Test("A value for a time goes back by itself, byte for byte, as a version that nobody asked for")
     func goesBack() async throws {
         let world = try World()
@@ -121,7 +113,7 @@ import Wire
             #expect(released.leftAlone == ["LEVEL"])
             #expect(released.keys == ["PORT"])
             #expect(try world.text == Self.before.replacing("info", with: "warn"))
-            #expect(await Self.refusal(client, Config.Release.self, .init(target: Self.target)) == "notLeased")
+            #expect(await client.refusal(Config.Release.self, .init(target: Self.target))?.name == "notLeased")
         }
         #expect(world.journal.contains { $0.contains("LEVEL") && $0.contains("what somebody set meanwhile stays") })
     }
@@ -165,10 +157,10 @@ import Wire
     func notLeasable() async throws {
         let world = try World()
         try await world.withConfigd { client in
-            #expect(await Self.refusal(client, Config.Set.self, Self.set(["URL": "u"], forMs: 1000)) == "notLeasable")
-            #expect(await Self.refusal(client, Config.Set.self, Self.set(["A": "1"], forMs: 10)) == "invalidParams")
+            #expect(await client.refusal(Config.Set.self, Self.set(["URL": "u"], forMs: 1000))?.name == "notLeasable")
+            #expect(await client.refusal(Config.Set.self, Self.set(["A": "1"], forMs: 10))?.name == "invalidParams")
             #expect(
-                await Self.refusal(client, Config.Release.self, .init(target: Self.target, keys: ["PORT"]))
+                await client.refusal(Config.Release.self, .init(target: Self.target, keys: ["PORT"]))?.name
                     == "notLeased")
             let text = try world.text
             #expect(text == Self.before)

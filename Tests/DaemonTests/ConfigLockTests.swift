@@ -33,16 +33,6 @@ import Wire
         Config.Set.Params(target: target, values: ["PORT": .text(value)], lock: lock)
     }
 
-    /// The refusal of a call; nil where it was answered.
-    @Loop private static func refusal<Method: RPCMethod>(
-        _ client: TestClient, _ method: Method.Type, _ params: Method.Params
-    ) async -> RPCError? {
-        do {
-            _ = try await client.call(method, params, deadline: .seconds(60))
-            return nil
-        } catch { return error as? RPCError }
-    }
-
     @Test("While a lock is held, changes of others are refused with the holder's name, and its token lets them through")
     func held() async throws {
         try await Self.withConfigd { places, client, path in
@@ -50,20 +40,20 @@ import Wire
             _ = try await other.call(
                 Common.Subscribe.self, .init(events: [ConfigEvents.locked, ConfigEvents.unlocked]))
             let lock = try await client.call(Config.Lock.self, .init(service: "gateway", reason: "a deploy"))
-            let refused = await Self.refusal(other, Config.Set.self, Self.set("1"))
+            let refused = await other.refusal(Config.Set.self, Self.set("1"))
             #expect(refused?.name == "locked")
             #expect(refused?.details["holderPID"] == .integer(Int64(getpid())))
             #expect(refused?.message.contains("a deploy") == true)
-            #expect(await Self.refusal(other, Config.Lock.self, .init(service: "gateway"))?.name == "locked")
-            #expect(await Self.refusal(client, Config.Set.self, Self.set("1"))?.name == "locked", "the token counts")
+            #expect(await other.refusal(Config.Lock.self, .init(service: "gateway"))?.name == "locked")
+            #expect(await client.refusal(Config.Set.self, Self.set("1"))?.name == "locked", "the token counts")
             let through = try await other.call(Config.Set.self, Self.set("1", lock: lock.token))
             #expect(through.version == 2)
             let status = try await other.call(Common.Status<ConfigStatus>.self, .init()).own
             #expect(status.locks.map(\.reason) == ["a deploy"])
             _ = try await client.call(Config.Lock.self, .init(service: "gateway", token: lock.token))
             _ = try await client.call(Config.Unlock.self, .init(token: lock.token))
-            #expect(await Self.refusal(other, Config.Set.self, Self.set("2", lock: lock.token))?.name == "lockLost")
-            #expect(await Self.refusal(other, Config.Set.self, Self.set("2")) == nil)
+            #expect(await other.refusal(Config.Set.self, Self.set("2", lock: lock.token))?.name == "lockLost")
+            #expect(await other.refusal(Config.Set.self, Self.set("2")) == nil)
             let told = await other.eventually { other.events.map(\.name) == ["locked", "unlocked"] }
             #expect(told)
             await other.close()
@@ -75,9 +65,9 @@ import Wire
         try await Self.withConfigd { places, client, _ in
             let other = try await TestClient("configd", places)
             _ = try await other.call(Config.Lock.self, .init(service: "gateway", ttlMs: 3_600_000))
-            #expect(await Self.refusal(client, Config.Set.self, Self.set("1"))?.name == "locked")
+            #expect(await client.refusal(Config.Set.self, Self.set("1"))?.name == "locked")
             await other.close()
-            let free = await client.eventually { await Self.refusal(client, Config.Set.self, Self.set("1")) == nil }
+            let free = await client.eventually { await client.refusal(Config.Set.self, Self.set("1")) == nil }
             #expect(free)
         }
     }
@@ -87,9 +77,9 @@ import Wire
         try await Self.withConfigd { places, client, _ in
             let other = try await TestClient("configd", places)
             let lock = try await other.call(Config.Lock.self, .init(service: "gateway", ttlMs: 1000))
-            let free = await client.eventually { await Self.refusal(client, Config.Set.self, Self.set("1")) == nil }
+            let free = await client.eventually { await client.refusal(Config.Set.self, Self.set("1")) == nil }
             #expect(free)
-            let late = await Self.refusal(other, Config.Set.self, Self.set("2", lock: lock.token))
+            let late = await other.refusal(Config.Set.self, Self.set("2", lock: lock.token))
             #expect(late?.name == "lockLost")
             await other.close()
         }
@@ -149,17 +139,17 @@ import Wire
             #expect(stat(lockFile, &status) == 0)
             #expect(status.st_mode & 0o7777 == 0o660)
             let flock = try await Program("flock", lockFile)
-            #expect(await Self.refusal(client, Config.Set.self, Self.set("2")) == nil)
+            #expect(await client.refusal(Config.Set.self, Self.set("2")) == nil)
             flock.stop()
             let program = try await Program("lockf", lockFile)
-            let refused = await Self.refusal(client, Config.Set.self, Self.set("3"))
+            let refused = await client.refusal(Config.Set.self, Self.set("3"))
             #expect(refused?.name == "lockedByOther")
             #expect(refused?.details["pid"] == .integer(Int64(program.pid)))
-            #expect(await Self.refusal(client, Config.Lock.self, .init(service: "gateway"))?.name == "lockedByOther")
+            #expect(await client.refusal(Config.Lock.self, .init(service: "gateway"))?.name == "lockedByOther")
             #expect(try await client.call(Common.Status<ConfigStatus>.self, .init()).own.locks.isEmpty)
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "PORT=2\n")
             program.stop()
-            let free = await client.eventually { await Self.refusal(client, Config.Set.self, Self.set("3")) == nil }
+            let free = await client.eventually { await client.refusal(Config.Set.self, Self.set("3")) == nil }
             #expect(free)
         }
     }
@@ -212,7 +202,7 @@ import Wire
             #expect(run.status == 42)
             #expect(run.errors.contains("locked"))
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "PORT=7\n")
-            #expect(await Self.refusal(client, Config.Set.self, Self.set("9")) == nil)
+            #expect(await client.refusal(Config.Set.self, Self.set("9")) == nil)
             let strange = try await CommandRun.of(
                 ["config", "lock", "gateway", "--", "/nonexistent"], sockets: places.sockets)
             #expect(strange.status == 127)
@@ -229,25 +219,25 @@ import Wire
             process.environment = ["MAINSTAY_SOCKETS": places.sockets, "PATH": "/usr/bin:/bin"]
             try process.run()
             let held = await client.eventually {
-                await Self.refusal(client, Config.Set.self, Self.set("1"))?.name == "locked"
+                await client.refusal(Config.Set.self, Self.set("1"))?.name == "locked"
             }
             #expect(held)
             // Its command lives on, and must not hold the connection.
             kill(process.processIdentifier, SIGKILL)
-            let free = await client.eventually { await Self.refusal(client, Config.Set.self, Self.set("1")) == nil }
+            let free = await client.eventually { await client.refusal(Config.Set.self, Self.set("1")) == nil }
             #expect(free)
             // A lock that is taken from its holder: the command hears of it at the next renewal.
             async let run = CommandRun.of(
                 ["config", "lock", "gateway", "--ttl", "1500ms", "--", "sleep", "30"], sockets: places.sockets)
             let locked = await client.eventually {
-                await Self.refusal(client, Config.Set.self, Self.set("2"))?.name == "locked"
+                await client.refusal(Config.Set.self, Self.set("2"))?.name == "locked"
             }
             #expect(locked)
             let status = try await client.call(Common.Status<ConfigStatus>.self, .init()).own
             let pid = try #require(status.locks.first?.holderPID)
             // While it is stopped it cannot renew, and its time passes.
             kill(pid_t(pid), SIGSTOP)
-            let lost = await client.eventually { await Self.refusal(client, Config.Set.self, Self.set("2")) == nil }
+            let lost = await client.eventually { await client.refusal(Config.Set.self, Self.set("2")) == nil }
             kill(pid_t(pid), SIGCONT)
             #expect(lost)
             let ended = try await run

@@ -101,6 +101,16 @@ struct DaemonFixture: ~Copyable {
         return try result.get()
     }
 
+    /// The refusal of a call; nil where it was answered.
+    func refusal<Method: RPCMethod>(
+        _ method: Method.Type, _ params: Method.Params, deadline: Duration = .seconds(60)
+    ) async -> RPCError? {
+        do {
+            _ = try await call(method, params, deadline: deadline)
+            return nil
+        } catch { return error as? RPCError }
+    }
+
     /// Waits until `condition` holds, looking every 10 ms, for at most `limit`; says whether it did.
     func eventually(within limit: Duration = .seconds(10), _ condition: @Loop () async throws -> Bool) async rethrows
         -> Bool

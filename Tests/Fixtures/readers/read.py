@@ -1,8 +1,10 @@
 """Reads cases (one a line, hexadecimal) and prints what a real reader makes of each: `key=value` pairs in hexadecimal, or
-`!` where it refuses the file.  Usage: read.py python-dotenv|systemd|bash|dash CASES"""
+`!` where it refuses the file. Ends with 127, as env does, where the reader is not installed.
+Usage: read.py python-dotenv|systemd|bash|dash CASES"""
 import ctypes
 import ctypes.util
 import glob
+import importlib.util
 import os
 import subprocess
 import sys
@@ -52,7 +54,17 @@ readers = {
 }
 
 
+def is_installed(reader):
+    if reader == "python-dotenv":
+        return importlib.util.find_spec("dotenv") is not None
+    if reader == "systemd":
+        return bool(glob.glob("/usr/lib/*/systemd/libsystemd-shared-*.so"))
+    return os.path.exists(f"/bin/{reader}")
+
+
 def main():
+    if not is_installed(sys.argv[1]):
+        sys.exit(127)
     read = readers[sys.argv[1]]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "env")
