@@ -329,6 +329,9 @@ def wrong_types(daemon, generator):
         for method in methods(daemon):
             names = [one["name"] for one in method.get("params", [])] or ["service"]
             for wrong in WRONG:
+                # A method of many parameters still fits into a frame: one that is too large is another case, and closes.
+                if isinstance(wrong, str):
+                    wrong = wrong[: 900_000 // (len(names) + 1)]
                 params = {name: wrong for name in names} | {"noSuchParameter": wrong}
                 send(peer, frame(json.dumps(request(method["name"], params)).encode()))
                 tally.expect_refusal(f"{method['name']} {str(params)[:60]}", peer, closes=False)
