@@ -45,8 +45,10 @@ package struct Head: Sendable {
     package struct Limits: Hashable, Sendable {
         /// Rounds in a block: at one a second, ten minutes.
         package var blockTicks = 600
-        /// The longest time that one block spans, so that slow collectors reach the disk as blocks too.
-        package var blockSpanMs: Int64 = 7_200_000
+        /// The longest time that one block spans, so that slow collectors reach the disk as blocks too, and what is open in memory
+        /// stops growing after half an hour. At a round in 15 s that is 120 values a chunk, as many as Prometheus aims at
+        /// (`DefaultSamplesPerChunk` in its tsdb/head.go).
+        package var blockSpanMs: Int64 = 1_800_000
         /// The most series that are taken in.
         package var series = 20_000
         /// Log records kept for another try while the disk refuses, bytes.
