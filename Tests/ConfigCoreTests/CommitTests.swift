@@ -2,6 +2,7 @@ import ConfigAPI
 import ConfigCore
 import Testing
 import Time
+import Wire
 
 /// A disk with some files, their versions and what a crash may take: enough to run `Commit` and `Recovery` against every
 /// crash. Files of a path's first letter share a folder.

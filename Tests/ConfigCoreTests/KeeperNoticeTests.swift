@@ -2,6 +2,7 @@ import ConfigAPI
 import ConfigCore
 import Testing
 import Time
+import Wire
 
 /// When the keeper looks sooner than each minute.
 @Suite struct KeeperNoticeTests {

@@ -2,6 +2,7 @@ import ConfigAPI
 import ConfigCore
 import Testing
 import Time
+import Wire
 
 @Suite struct VersionTests {
     private func draft(_ content: String, reason: String = "", keys: [String] = []) -> Version.Draft {

@@ -1,3 +1,5 @@
+package import Wire
+
 /// A transaction that is recorded and about to be written: what a crash leaves behind until it is concluded or dropped.
 /// Over several files it is all or none.
 package struct Intent: Hashable, Sendable {

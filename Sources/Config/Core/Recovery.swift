@@ -1,4 +1,5 @@
 package import ConfigAPI
+package import Wire
 
 /// What to do about a file when configd looks at it: at start, each minute, and before every change. The same decision
 /// serves a crash of configd, a power cut, and somebody else's editor.

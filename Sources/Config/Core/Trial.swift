@@ -1,5 +1,6 @@
 package import ConfigAPI
 package import Time
+package import Wire
 
 /// A change that is in force on trial: it goes back by itself unless somebody confirms it in time.
 ///

@@ -1,5 +1,6 @@
 package import ConfigAPI
 package import Time
+package import Wire
 
 /// Who owns a file and who may open it, as a version records it.
 package struct FileIdentity: Hashable, Sendable {

@@ -3,6 +3,7 @@ import ConfigCore
 import Runtime
 import Store
 import Time
+import Wire
 
 /// What becomes of changes by somebody else, on the store thread: `OutsideChange` decides, this does it.
 extension Custody {

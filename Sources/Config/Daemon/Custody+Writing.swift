@@ -1,5 +1,6 @@
 import ConfigCore
 import Store
+import Wire
 
 /// A transaction over files, step by step as `Commit` says.
 extension Custody {

@@ -4,6 +4,7 @@ import Glibc
 import Runtime
 import Store
 import Time
+import Wire
 
 /// The files and their versions in the hands of the one thread that may touch them. Requests come one after the other, so
 /// a compare-and-swap needs no lock of its own; every one of them first looks at the file and puts right what it finds.

@@ -1,5 +1,6 @@
 import ConfigCore
 import Store
+import Wire
 
 /// Transactions that were recorded and not concluded, and what is dropped of what was.
 extension VersionStore {

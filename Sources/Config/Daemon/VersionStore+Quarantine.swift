@@ -1,6 +1,7 @@
 import ConfigCore
 import Store
 import Time
+import Wire
 
 /// What was set aside, in the ledger. Contents lie here apart from those of versions: no version refers to them, and they
 /// go by rules of their own.

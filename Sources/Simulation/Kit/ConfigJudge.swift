@@ -1,4 +1,5 @@
 import ConfigCore
+import Wire
 
 /// The file that the simulated configd keeps: comments, quotings and a key in PEM, as the gateway's.
 enum EnvSample {
@@ -25,38 +26,38 @@ enum EnvSample {
 /// does it. What is found broken comes back as a sentence.
 struct ConfigJudge {
     /// The contents that the file may have: before and after the last write, or as an operator's editor left it.
-    private var allowed: Set<ConfigCore.Digest> = [ConfigCore.Digest(of: Array(EnvSample.text.utf8))]
+    private var allowed: Set<Wire.Digest> = [Wire.Digest(of: Array(EnvSample.text.utf8))]
     /// The versions that clients were told of, the oldest first.
     private var mustHold: [Version] = []
     /// The newest version announced in this life.
     private var announced: Int64 = 0
     /// What others wrote since the file was last its newest version.
-    private var others: Set<ConfigCore.Digest> = []
+    private var others: Set<Wire.Digest> = []
     /// Contents that nobody meant: they may stand in the file, and never be a version.
-    private var unmeant: Set<ConfigCore.Digest> = []
+    private var unmeant: Set<Wire.Digest> = []
     /// Those of them that stayed until configd met them, and so must have been set aside.
-    private var torn: Set<ConfigCore.Digest> = []
+    private var torn: Set<Wire.Digest> = []
     /// Those of them that an editor is about to replace: nobody may take them for torn.
-    private var passing: Set<ConfigCore.Digest> = []
-    private var judged: ConfigCore.Digest?
+    private var passing: Set<Wire.Digest> = []
+    private var judged: Wire.Digest?
     private var chained = 0
 
-    mutating func began(from old: ConfigCore.Digest, to new: ConfigCore.Digest) { allowed = [old, new] }
+    mutating func began(from old: Wire.Digest, to new: Wire.Digest) { allowed = [old, new] }
 
     /// Somebody wrote what is meant.
-    mutating func edited(_ content: ConfigCore.Digest) {
+    mutating func edited(_ content: Wire.Digest) {
         others.insert(content)
         passing = []
     }
 
-    mutating func tore(_ content: ConfigCore.Digest) {
+    mutating func tore(_ content: Wire.Digest) {
         others.insert(content)
         unmeant.insert(content)
         torn.insert(content)
     }
 
     /// An editor begins to write, or has come half-way.
-    mutating func passes(_ content: ConfigCore.Digest) {
+    mutating func passes(_ content: Wire.Digest) {
         others.insert(content)
         unmeant.insert(content)
         passing.insert(content)
@@ -66,7 +67,7 @@ struct ConfigJudge {
     mutating func editorDied() { passing = [] }
 
     /// configd sets a content aside.
-    func setAside(_ content: ConfigCore.Digest) -> String? {
+    func setAside(_ content: Wire.Digest) -> String? {
         passing.contains(content) ? "config: a file that is being written was taken for a torn one" : nil
     }
 

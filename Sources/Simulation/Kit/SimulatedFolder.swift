@@ -1,4 +1,5 @@
 import ConfigCore
+import Wire
 
 /// What a disk holds of one `.env` file: the file, what a write puts beside it, the ledger of its versions, and what a power
 /// cut would take back. The ledger is a database whose every transaction is durable,
@@ -7,11 +8,11 @@ struct SimulatedFolder {
     /// A file's bytes and their sum, made once.
     struct Content: Hashable {
         let bytes: [UInt8]
-        let digest: ConfigCore.Digest
+        let digest: Wire.Digest
 
         init(_ bytes: [UInt8]) {
             self.bytes = bytes
-            digest = ConfigCore.Digest(of: bytes)
+            digest = Wire.Digest(of: bytes)
         }
     }
 
@@ -23,7 +24,7 @@ struct SimulatedFolder {
     private(set) var versions: [Version] = []
     private(set) var intent: Intent?
     /// What the versions and the intent hold.
-    private(set) var contents: [ConfigCore.Digest: Content] = [:]
+    private(set) var contents: [Wire.Digest: Content] = [:]
     /// Contents that were set aside.
     private(set) var quarantine: [Content] = []
     /// What the name leads to after a power cut, where that is not `file`.

@@ -65,6 +65,18 @@ package struct Digest: Hashable, Sendable, Comparable {
     }
 }
 
+extension Digest: WireValue {
+    package init(wire: JSON, unknown: Fields.Unknown) throws(WireError) {
+        let text = try String(wire: wire, unknown: unknown)
+        guard let digest = Digest(hexadecimal: text), digest.hexadecimal == text else {
+            throw WireError(place: "", problem: "expected 64 lower-case hexadecimal digits, found \"\(text)\"")
+        }
+        self = digest
+    }
+
+    package func write(to writer: inout JSONWriter) { writer.string(hexadecimal) }
+}
+
 /// The running state of one SHA-256 sum.
 package struct SHA256: Sendable {
     private var state: [UInt32] = [
@@ -80,13 +92,15 @@ package struct SHA256: Sendable {
     /// Takes more of the content, in any pieces.
     package mutating func update(_ content: some Collection<UInt8>) {
         lengthBytes += UInt64(content.count)
-        if pending.isEmpty, let array = content as? [UInt8] {
-            let whole = array.count / 64 * 64
-            for start in stride(from: 0, to: whole, by: 64) { compress(array, from: start) }
-            pending = Array(array[whole...])
-            return
+        guard let array = content as? [UInt8] else { return content.forEach { take($0) } }
+        var start = 0
+        while !pending.isEmpty, start < array.count {
+            take(array[start])
+            start += 1
         }
-        for byte in content { take(byte) }
+        let whole = start + (array.count - start) / 64 * 64
+        for block in stride(from: start, to: whole, by: 64) { compress(array, from: block) }
+        pending += array[whole...]
     }
 
     private mutating func take(_ byte: UInt8) {

@@ -1,5 +1,5 @@
-import ConfigCore
 import Testing
+import Wire
 
 @Suite struct DigestTests {
     @Test(
@@ -26,6 +26,13 @@ import Testing
             var pieces = SHA256()
             for byte in content { pieces.update([byte]) }
             #expect(pieces.finish() == Digest(of: content))
+            var stretches = SHA256()
+            var rest = content[...]
+            for size in 1... where !rest.isEmpty {
+                stretches.update(Array(rest.prefix(size * 7)))
+                rest = rest.dropFirst(size * 7)
+            }
+            #expect(stretches.finish() == Digest(of: content))
         }
     }
 
