@@ -9,6 +9,7 @@ import Wire
         for error in [
             ConfigErrors.noSpace("/etc/gateway/.env"), ConfigErrors.versionConflict(expected: 1, found: 2),
             ConfigErrors.validatorUnavailable("/etc/gateway/.env", why: "no unit"),
+            ConfigErrors.keepsChanging("/etc/gateway/.env"),
             .peerSilent("configd", "no answer"),
         ] {
             #expect(Fault(error) == .ofTheHost, "\(error.name)")

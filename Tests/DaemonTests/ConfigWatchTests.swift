@@ -6,6 +6,7 @@ import Foundation
 import Glibc
 import Runtime
 import Settings
+import Synchronization
 import Testing
 import Time
 import Wire
@@ -74,6 +75,38 @@ import Wire
             _ = try await client.call(Config.Get.self, .init(target: target))
             return "not refused"
         } catch { return (error as? RPCError)?.name ?? "\(error)" }
+    }
+
+    /// A program that renames one content after the other over the file, until it is told to stop.
+    private final class BusyEditor: Sendable {
+        private let isStopped = Atomic(false)
+
+        init(_ path: String) {
+            Thread.detachNewThread { [self] in
+                var turn = 0
+                while !isStopped.load(ordering: .relaxed) {
+                    turn += 1
+                    try? ConfigWatchTests.replace("\(ConfigWatchTests.before)TURN=\(turn)\n", path)
+                }
+            }
+        }
+
+        func stop() { isStopped.store(true, ordering: .relaxed) }
+    }
+
+    @Test func aFileThatSomebodyChangesBetweenEachReadingAndItsReplacementIsSaidToBeThat() async throws {
+        try await Self.withConfigd { client, _, path in
+            let editor = BusyEditor(path)
+            defer { editor.stop() }
+            var refusal: RPCError?
+            for turn in 1...200 where refusal?.name != "keepsChanging" {
+                let params = Config.Set.Params(target: Self.target, values: ["KEY1": .text("\(turn)")])
+                refusal = await client.refusal(Config.Set.self, params)
+                #expect([nil, "keepsChanging", "beingWritten"].contains(refusal?.name))
+            }
+            #expect(refusal?.code == 1240)
+            #expect(refusal?.details["path"] == .string(path))
+        }
     }
 
     @Loop private static func counts(_ assembly: Assembly<Configd>) -> (looks: Int64, notices: Int64) {

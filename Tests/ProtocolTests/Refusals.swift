@@ -56,7 +56,7 @@ extension Socket {
 
     /// Somebody else writes the file.
     private static let outsideRefusals: [RPCError] = [
-        ConfigErrors.beingWritten("/etc/gateway/.env"),
+        ConfigErrors.beingWritten("/etc/gateway/.env"), ConfigErrors.keepsChanging("/etc/gateway/.env"),
         ConfigErrors.outsideChange(
             "/etc/gateway/.env", why: "was put back 3 times within a minute, and somebody writes it again",
             remedy: """

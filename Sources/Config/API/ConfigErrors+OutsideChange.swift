@@ -1,12 +1,23 @@
 package import Wire
 
-/// Somebody else writes the file: codes from 1100.
+/// Somebody else writes the file: codes from 1100, and 1240.
 extension ConfigErrors {
     /// The file is half-written, or may be: somebody else has it open, or changed it a moment ago.
     package static func beingWritten(_ path: String) -> RPCError {
         RPCError(
             code: 1100, name: "beingWritten", message: "somebody else is writing \(path) at this moment",
             remedy: "Try again in a second", details: ["path": .string(path)])
+    }
+
+    /// Somebody else changed the file between its reading and its replacement, however often that was tried. It holds what they
+    /// wrote.
+    package static func keepsChanging(_ path: String) -> RPCError {
+        RPCError(
+            code: 1240, name: "keepsChanging",
+            message: "somebody else changed \(path) each time that it was to be written",
+            remedy:
+                "Find who writes it (`fuser -v` tells who has it open), stop that or have it go through configd, and try again",
+            details: ["path": .string(path)])
     }
 
     /// What somebody else wrote is not to stay, and was not put right. `why` follows the path.

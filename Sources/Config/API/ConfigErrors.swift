@@ -169,8 +169,8 @@ package enum ConfigErrors {
 
     // MARK: The file or its disk will not do
 
-    /// The names of refusals of a word on a trial that another try may not meet: the disk is slow or full.
-    package static let passing: Set<String> = ["versionsUnavailable", "diskFailed", "noSpace"]
+    /// The names of refusals of a word on a trial that another try may not meet: the disk is slow or full, another program writes.
+    package static let passing: Set<String> = ["versionsUnavailable", "diskFailed", "noSpace", "keepsChanging"]
 
     /// The declared file is not there.
     package static func fileMissing(_ path: String) -> RPCError {

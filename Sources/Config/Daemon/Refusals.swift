@@ -39,8 +39,7 @@ enum Refusals {
         switch failure.cause {
         case .missing: ConfigErrors.fileMissing(path)
         case .notPlainFile(let found): ConfigErrors.notPlainFile(path, found: found)
-        case .changedMeanwhile:
-            ConfigErrors.diskFailed(path, step: failure.step, why: "somebody else keeps writing it")
+        case .changedMeanwhile: ConfigErrors.keepsChanging(path)
         case .mountPoint: ConfigErrors.mountPoint(path)
         case .noSpace: ConfigErrors.noSpace(path)
         case .readOnly: ConfigErrors.readOnly(path)
