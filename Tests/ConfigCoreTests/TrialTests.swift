@@ -278,40 +278,59 @@ private struct Trace {
         var trials = Trials()
         var trial = Self.trial()
         let now = Trace.start
-        var actions = trials.changed("gateway", to: trial, isConfirmed: false, now: now)
+        var actions = trials.changed("gateway", to: trial, now: now)
         #expect(actions.first == .announce(.applied, trial))
         #expect(Self.timers(actions).map(\.1) == [.seconds(50)])
         // The same row again is no news.
-        actions = trials.changed("gateway", to: trial, isConfirmed: false, now: now)
+        actions = trials.changed("gateway", to: trial, now: now)
         #expect(!actions.contains(.announce(.applied, trial)))
         _ = try trial.activated(40, invocation: "1@1", now: now)
-        actions = trials.changed("gateway", to: trial, isConfirmed: false, now: now)
+        actions = trials.changed("gateway", to: trial, now: now)
         #expect(actions.contains(.announce(.activated, trial)))
         let timer = try #require(Self.timers(actions).first)
         #expect(timer.1 == .seconds(60))
         #expect(trials.timerFired(timer.0) == [.settle(service: "gateway")])
         #expect(trials.timerFired(timer.0) == [])
         #expect(
-            trials.changed("gateway", to: nil, isConfirmed: true, now: now) == [.announce(.confirmed, trial)])
+            trials.changed("gateway", to: nil, ending: .confirmed, now: now) == [.announce(.confirmed, trial)])
         #expect(trials.shown(now: now) == [])
     }
 
     @Test func aTakeBackThatTheDiskRefusesIsTriedAgain() throws {
         var trials = Trials()
         var trial = Self.trial()
-        _ = trials.changed("gateway", to: trial, isConfirmed: false, now: Trace.start)
+        _ = trials.changed("gateway", to: trial, now: Trace.start)
         _ = try trial.cancel(40, reason: "", uid: 0, now: Trace.start)
-        var actions = trials.changed("gateway", to: trial, isConfirmed: false, now: Trace.start)
+        var actions = trials.changed("gateway", to: trial, now: Trace.start)
         #expect(actions.contains(.announce(.goingBack, trial)))
         let timer = try #require(Self.timers(actions).first)
         #expect(trials.timerFired(timer.0) == [.settle(service: "gateway")])
-        actions = trials.changed("gateway", to: trial, isConfirmed: false, now: Trace.start)
+        actions = trials.changed("gateway", to: trial, now: Trace.start)
         #expect(Self.timers(actions).map(\.1) == [Trials.retryInterval])
         _ = trial.wentBack(now: Trace.start, boot: Trace.boot)
-        actions = trials.changed("gateway", to: trial, isConfirmed: false, now: Trace.start)
+        actions = trials.changed("gateway", to: trial, now: Trace.start)
         #expect(actions.contains(.announce(.takenBack, trial)))
         #expect(
-            trials.changed("gateway", to: nil, isConfirmed: false, now: Trace.start) == [.announce(.followed, trial)])
+            trials.changed("gateway", to: nil, now: Trace.start) == [.announce(.followed, trial)])
+    }
+
+    @Test func aTakeBackThatNobodyHasToFollowIsToldThoughItsRowIsGone() throws {
+        var trials = Trials()
+        var trial = Trace(.nothing).trial
+        let now = Trace.start
+        _ = trial.written(now: now)
+        _ = trials.changed("gateway", to: trial, now: now)
+        _ = try trial.cancel(40, reason: "slow", uid: 990, now: now)
+        #expect(trial.wentBack(now: now, boot: Trace.boot) == .forget)
+        let actions = trials.changed("gateway", to: nil, ending: .takenBack(trial), now: now)
+        #expect(actions.filter { if case .announce = $0 { true } else { false } } == [.announce(.takenBack, trial)])
+        #expect(trials.changed("gateway", to: nil, now: now) == [])
+        // What never took place did not go back.
+        var activated = Trace(.nothing).trial
+        _ = activated.written(now: now)
+        _ = trials.changed("worker", to: activated, now: now)
+        #expect(
+            !trials.changed("worker", to: nil, now: now).contains { if case .announce = $0 { true } else { false } })
     }
 
     @Test func aRefusedTrialThatMayHaveLeftItsRowIsLookedAtUntilThatIsKnown() throws {
@@ -321,10 +340,10 @@ private struct Trace {
         #expect(trials.timerFired(first.0) == [.settle(service: "gateway")])
         let second = try #require(Self.timers(trials.notAnswered("gateway")).first)
         #expect(trials.timerFired(first.0) == [])
-        #expect(trials.changed("gateway", to: nil, isConfirmed: false, now: Trace.start) == [.cancelTimer(second.0)])
+        #expect(trials.changed("gateway", to: nil, now: Trace.start) == [.cancelTimer(second.0)])
         // A row whose transaction is not known to have taken place is looked at as soon.
         let row = Trace().trial
-        let actions = trials.changed("gateway", to: row, isConfirmed: false, now: Trace.start)
+        let actions = trials.changed("gateway", to: row, now: Trace.start)
         #expect(Self.timers(actions).map(\.1) == [Trials.retryInterval])
     }
 

@@ -124,10 +124,13 @@ import Wire
     @Test func withoutAWordItGoesBackByItself() async throws {
         let files = try Files(activation: "nothing")
         try await Self.withConfigd(files) { client in
+            _ = try await client.call(Common.Subscribe.self, .init(events: ConfigEvents.ofTrials))
             _ = try await Self.begin(client, files, windowMs: 1000)
             #expect(try files.text == "POOL=20\n")
             #expect(try await client.eventually { try await Self.pending(client).isEmpty })
             #expect(try files.text == "POOL=10\n")
+            // Its row is gone with its going back, since nothing has to be done for it. That is told all the same.
+            #expect(await client.eventually { client.events.last?.name == ConfigEvents.takenBack })
         }
     }
 

@@ -30,6 +30,13 @@ package struct Trials: Hashable, Sendable {
         case followed
     }
 
+    /// How a trial ended whose row went with that.
+    package enum Ending: Hashable, Sendable {
+        case confirmed
+        /// The previous files are in force, and nothing has to be done for them; the trial as it was then.
+        case takenBack(Trial)
+    }
+
     /// A take-back that the disk refused, or a store thread that did not answer, is tried again after this.
     package static let retryInterval: Duration = .seconds(2)
 
@@ -63,18 +70,17 @@ package struct Trials: Hashable, Sendable {
         return kept.map { .settle(service: $0.service) }
     }
 
-    /// A job of the store thread has ended that may have changed the service's row: the row as it is now, and whether it is
-    /// gone because it was confirmed.
+    /// A job of the store thread has ended that may have changed the service's row: the row as it is now, and how the trial ended
+    /// where that took the row. A row that is gone without an ending never took place, or is of a file that the settings do not
+    /// name any more.
     package mutating func changed(
-        _ service: String, to row: Trial?, isConfirmed: Bool, now: Moment
+        _ service: String, to row: Trial?, ending: Ending? = nil, now: Moment
     ) -> [Action] {
         let before = trials[service]
         var actions: [Action] = doubtful.removeValue(forKey: service).map { [.cancelTimer($0)] } ?? []
         if let timer = before?.timer { actions.append(.cancelTimer(timer)) }
         trials[service] = row.map { Held(trial: $0) }
-        if let news = Self.news(from: before?.trial, to: row, isConfirmed: isConfirmed),
-            let about = row ?? before?.trial
-        {
+        if let (news, about) = Self.news(from: before?.trial, to: row, ending) {
             actions.append(.announce(news, about))
         }
         guard let row else { return actions }
@@ -121,16 +127,24 @@ package struct Trials: Hashable, Sendable {
         return .setTimer(id, after: time)
     }
 
-    private static func news(from old: Trial?, to new: Trial?, isConfirmed: Bool) -> News? {
-        guard let new else {
-            switch old?.phase {
-            case nil, .recorded: return nil
-            case .applied, .activated: return isConfirmed ? .confirmed : nil
-            case .goingBack: return .takenBack
-            case .takenBack: return .followed
+    /// What there is to tell, and of which trial.
+    private static func news(from old: Trial?, to new: Trial?, _ ending: Ending?) -> (News, Trial)? {
+        if let new { return news(from: old, to: new).map { ($0, new) } }
+        switch (ending, old) {
+        case (.takenBack(let trial), _): return (.takenBack, trial)
+        case (.confirmed, let old?): return (.confirmed, old)
+        case (_, nil): return nil
+        case (nil, let old?):
+            switch old.phase {
+            case .recorded, .applied, .activated: return nil
+            case .goingBack: return (.takenBack, old)
+            case .takenBack: return (.followed, old)
             }
         }
-        if let old, old.id == new.id, Self.rank(old) == Self.rank(new) { return nil }
+    }
+
+    private static func news(from old: Trial?, to new: Trial) -> News? {
+        if let old, old.id == new.id, rank(old) == rank(new) { return nil }
         switch new.phase {
         case .recorded: return nil
         case .applied: return .applied

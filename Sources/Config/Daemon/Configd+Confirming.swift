@@ -75,7 +75,7 @@ import Wire
     func changed(_ change: Custody.TrialChange) {
         perform(
             trials.changed(
-                change.service, to: change.row, isConfirmed: change.isConfirmed, now: HostClock.now()))
+                change.service, to: change.row, ending: change.ending, now: HostClock.now()))
     }
 
     /// A trial was refused, and may have left its row all the same.

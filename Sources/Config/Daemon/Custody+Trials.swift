@@ -22,7 +22,8 @@ extension Custody {
         var service: String
         /// The row as it is now; nil where there is none any more.
         var row: Trial?
-        var isConfirmed = false
+        /// How it ended, where that took the row.
+        var ending: Trials.Ending?
     }
 
     /// What settling a trial came to.
@@ -227,7 +228,10 @@ extension Custody {
         }
         let order = trial.wentBack(now: HostClock.now(), boot: boot)
         try store(order, trial)
-        settled.trial.row = order == .forget ? nil : trial
+        settled.trial =
+            order == .forget
+            ? TrialChange(service: trial.service, ending: .takenBack(trial))
+            : TrialChange(service: trial.service, row: trial)
         return settled
     }
 
@@ -257,7 +261,7 @@ extension Custody {
             try store(order, trial) { () throws(StoreError) in
                 for file in trial.files { try versions.markGood(file.version, of: file.path) }
             }
-            settled.trial = TrialChange(service: service, isConfirmed: true)
+            settled.trial = TrialChange(service: service, ending: .confirmed)
             return Said(settled: settled, result: .success(trial))
         }
         let own = trial.files.compactMap { file in files.first { $0.id.path == file.path } }

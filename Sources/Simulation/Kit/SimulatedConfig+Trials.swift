@@ -126,9 +126,8 @@ extension SimulatedConfig {
         }
     }
 
-    private func tell(_ row: Trial?, isConfirmed: Bool = false) {
-        perform(
-            trialling.trials.changed(Self.id.service, to: row, isConfirmed: isConfirmed, now: timeline.moment))
+    private func tell(_ row: Trial?, _ ending: Trials.Ending? = nil) {
+        perform(trialling.trials.changed(Self.id.service, to: row, ending: ending, now: timeline.moment))
     }
 
     private func settle(_ condition: Keeper.Condition, _ done: @escaping () -> Void) {
@@ -194,7 +193,7 @@ extension SimulatedConfig {
             trialling.row = order == .forget ? nil : trial
             trialling.wentBack.insert(trial.id)
         }
-        tell(trialling.row)
+        tell(trialling.row, trialling.row == nil ? .takenBack(trial) : nil)
         done()
     }
 
@@ -222,7 +221,7 @@ extension SimulatedConfig {
                     if trialling.wentBack.contains(id) { onBroken("config: trial \(id) went back and is confirmed") }
                     trialling.confirmed.insert(id)
                     trialling.row = nil
-                    tell(nil, isConfirmed: true)
+                    tell(nil, .confirmed)
                     return ended()
                 }
                 carryOut(order, trial) { [self] in ended() }
