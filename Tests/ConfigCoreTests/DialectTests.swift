@@ -87,6 +87,17 @@ import Testing
         }
     }
 
+    @Test("node names a key of spaces after the line end before it")
+    func nodeReadsInFrontOfAKeyOfSpaces() {
+        for (file, keys) in [
+            ("A=1\n =2\n", ["A", "\n"]), ("A='1'\n  =2\nB=3\n", ["A", "\n", "B"]), ("#\n =2\n", ["\n"]),
+            ("A=1\nexport  =2\n", ["A", "export"]), (" =2\n", []), ("A=1\n=2\nB=3\n", ["A"]),
+        ] {
+            let reading = DialectReader.read(Array(file.utf8), as: .nodeEnvFile)
+            #expect(reading.bindings.map(\.key) == keys, "\(file.debugDescription)")
+        }
+    }
+
     @Test func aPrivateKeyOverManyLinesIsOneValueToEveryReaderWithQuotes() {
         let file = "A=1\nK=\"\(Samples.privateKey)\"\nB=2\n"
         for name in Self.columns where name != "docker" {

@@ -27,6 +27,17 @@ enum Samples {
         }
     }
 
+    /// Up to 40 characters of ASCII, all of them such on which readers differ.
+    static func anyText(_ random: inout SeededRandom) -> [UInt8] {
+        let telling = Array("AK=='\"`#\\ \n  \n\t\r=export n".utf8)
+        let words = ["export ", "K=", "\nK=", "=\"", "\\n"].map { Array($0.utf8) }
+        return (0..<Int.random(in: 0...20, using: &random)).flatMap { _ in
+            Int.random(in: 0..<4, using: &random) == 0
+                ? words[Int.random(in: 0..<words.count, using: &random)]
+                : [telling[Int.random(in: 0..<telling.count, using: &random)]]
+        }
+    }
+
     /// A value of up to ten characters, most of them those on which readers differ.
     static func value(_ random: inout SeededRandom) -> String {
         let telling = Array("ab1 .,:/@é'\"`#\\$n=\n\t{}~;&-").map(String.init)

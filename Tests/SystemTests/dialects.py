@@ -1,8 +1,9 @@
 """Random bytes and random edits, held against the model of every reader of .env files, and against the real parsers.
 
 The cases are those of ConfigCore's own tests (`EnvDocumentTests`, `ReaderAgreementTests`), so many times over. Real are node's
-parser (`util.parseEnv`, which `--env-file` is), python-dotenv, bash, dash, and systemd's `load_env_file`, called in its library:
-what `EnvironmentFile=` is read with, though not by process 1. The others are modelled.
+parser (`util.parseEnv`), python-dotenv, bash, dash, and systemd's `load_env_file`, called in its library. The others are modelled.
+Fewer files go the whole way into a process's environment, as a service gets it: by `node --env-file`, and in the machine by a
+transient unit with `EnvironmentFile=`.
 """
 
 import collections
@@ -12,6 +13,7 @@ import re
 import subprocess
 import time
 
+from machine import Machine
 from power_cuts import PROJECT
 
 TITLE = "random bytes and edits of .env files, by every reader"
@@ -23,16 +25,15 @@ PROGRAMS = ("../debug/mainstayPackageTests.xctest",)
 TIMES = 25
 BRIEF = {"TIMES": 1}
 SUITES = "EnvDocumentTests|ReaderAgreementTests"
-# At least, in a whole run: byte strings by each reader's grammar, edits of which each was made for several readers, edits that
-# a real parser read.
-AT_LEAST = {"identity": 100_000, "edits": 5_000}
+# At least, in a whole run: byte strings by each reader's grammar, edits that a real parser read, environments of processes.
+AT_LEAST = {"identity": 100_000, "edits": 5_000, "environments": 200}
 EDITS_TOGETHER = 100_000
 REAL = ("node-env-file", "python-dotenv", "systemd", "bash", "dash")
 MODELLED = ("node-dotenv", "compose", "docker")
 
 
 def cases():
-    return ["all readers"]
+    return ["all readers", "a unit's environment"]
 
 
 OUTSIDE = set(cases())
@@ -50,12 +51,22 @@ def program(build):
 
 
 def outside(case, host, runs):
-    words = [str(program(host.build)), "--testing-library", "swift-testing", "--filter", SUITES]
-    environment = {**os.environ, "MAINSTAY_READER_CASES": str(TIMES)}
     for _ in range(runs):
-        began = time.monotonic()
-        done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        yield figures_of(done.stdout, done.returncode) | {"times": TIMES, "seconds": round(time.monotonic() - began)}
+        if case == "all readers":
+            yield tested(SUITES, host)
+        else:
+            # In a machine of its own: nothing is started by this host's systemd.
+            with Machine(f"dialects-{os.getpid()}", host.build, "--bare") as machine:
+                yield tested("environmentsOfServices", host, "MAINSTAY_READER_UNITS=1", where=machine.command)
+
+
+def tested(suites, host, *environment, where=lambda *words: words):
+    """Runs the tests and gives what they print. Colours would stand between the words that are looked for."""
+    began = time.monotonic()
+    words = ["env", "NO_COLOR=1", f"MAINSTAY_READER_CASES={TIMES}", *environment, str(program(host.build)),
+             "--testing-library", "swift-testing", "--filter", suites]
+    done = subprocess.run(where(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return figures_of(done.stdout, done.returncode) | {"times": TIMES, "seconds": round(time.monotonic() - began)}
 
 
 def figures_of(text, status):
@@ -66,7 +77,7 @@ def figures_of(text, status):
         counts[what][reader] = int(count)
         if kind == "modelled":
             modelled.add(reader)
-    wrong = re.findall(r"^✘ (.*)$", text, re.M)
+    wrong = re.findall(r"✘ (.* recorded an issue .*)$", text, re.M)
     if status != 0 and not wrong:
         wrong = [f"the tests ended with {status}: {text[-300:]}"]
     wrong += [f"no {reader} here" for reader in re.findall(r"skipped: no (.*) here", text)]
@@ -74,25 +85,44 @@ def figures_of(text, status):
 
 
 def report(results):
-    failures, table = [], []
-    for figures in results["all readers"]:
-        failures += figures["wrong"]
-        counts = figures["counts"]
-        together = counts.get("edits", {}).get("all together", 0)
-        for reader in [*REAL, "sh", *MODELLED]:
-            row = {"case": reader, **{camel(what): readers[reader] for what, readers in counts.items() if reader in readers}}
-            table.append(row | ({"modelled": True} if reader in figures["modelled"] else {}))
-        if sorted(figures["modelled"]) != sorted(MODELLED):
-            failures.append(f"modelled are {figures['modelled']}, expected {sorted(MODELLED)}")
-        if figures["times"] < TIMES or TIMES == BRIEF["TIMES"]:
-            continue
-        if together < EDITS_TOGETHER:
-            failures.append(f"{together} edits, at least {EDITS_TOGETHER}")
-        for what, least in AT_LEAST.items():
-            for reader in REAL if what == "edits" else counts[what]:
-                if counts[what].get(reader, 0) < least:
-                    failures.append(f"{reader}: {counts[what].get(reader, 0)} {what}, at least {least}")
-    return {"edits": together, "seconds": figures["seconds"], "table": table}, failures
+    failures, table, together, seconds = [], [], 0, 0
+    for case, runs in results.items():
+        for figures in runs:
+            failures += [f"{case}: {problem}" for problem in [*figures["wrong"], *lacks(case, figures)]]
+            together += figures["counts"].get("edits", {}).get("all together", 0)
+            seconds += figures["seconds"]
+            table += rows(case, figures)
+    return {"edits": together, "seconds": seconds, "table": table}, failures
+
+
+def rows(case, figures):
+    for reader in [*REAL, "sh", *MODELLED]:
+        row = {camel(what): readers[reader] for what, readers in figures["counts"].items() if reader in readers}
+        if row:
+            modelled = {"modelled": True} if reader in figures["modelled"] else {}
+            yield {"case": f"{case}: {reader}", **row, **modelled}
+
+
+def lacks(case, figures):
+    """What of the numbers to be shown is missing."""
+    counts, whole = figures["counts"], figures["times"] >= TIMES > BRIEF["TIMES"]
+    if case != "all readers":
+        asked = counts.get("environments", {}).get("systemd", 0)
+        if asked < (AT_LEAST["environments"] if whole else 1):
+            yield f"{asked} units"
+        return
+    if sorted(figures["modelled"]) != sorted(MODELLED):
+        yield f"modelled are {figures['modelled']}, expected {sorted(MODELLED)}"
+    if not whole:
+        return
+    together = counts.get("edits", {}).get("all together", 0)
+    if together < EDITS_TOGETHER:
+        yield f"{together} edits, at least {EDITS_TOGETHER}"
+    readers = {"identity": counts.get("identity", {}), "edits": REAL, "environments": ["node-env-file"]}
+    for what, least in AT_LEAST.items():
+        for reader in readers[what]:
+            if counts.get(what, {}).get(reader, 0) < least:
+                yield f"{reader}: {counts.get(what, {}).get(reader, 0)} {what}, at least {least}"
 
 
 def camel(words):

@@ -50,7 +50,8 @@ extension Dialect {
         name: "node-env-file", isModelled: false, carriageReturns: .erased, trimsFile: true, blanks: "",
         commentsNeedNewline: true, export: .withOneSpace,
         key: KeyRule(
-            leading: " ", bytes: ("=" as ByteSet).inverted, trailing: " ", valid: ByteSet().inverted,
+            leading: " ", bytes: ("=" as ByteSet).inverted, trailing: " ", blankIsByteBefore: true,
+            valid: ByteSet().inverted,
             whenInvalid: .endsReading, withoutSeparator: .endsReading),
         value: ValueRule(
             leading: " ",

@@ -68,6 +68,8 @@ package struct Dialect: Hashable, Sendable {
         var takesFirst = false
         /// Cut off the end of that run.
         var trailing: ByteSet = ""
+        /// A key of nothing but `leading` is the byte before those, a line end (node 20, which there reads from in front of its text).
+        var blankIsByteBefore = false
         /// May stand between key and separator.
         var beforeSeparator: ByteSet = ""
         var colon = Colon.ordinary

@@ -69,9 +69,11 @@ package struct DialectReader {
         let start = position
         let rule = dialect.key
         skip(rule.leading)
+        let isIndented = position > start
         let exported = skipExport()
-        let key = readKey()
+        var key = readKey()
         let keyEnd = position
+        if key.isEmpty, rule.blankIsByteBefore, isIndented, start > 0 { key = start - 1..<start }
         let isValid = isValidKey(key)
         skip(rule.beforeSeparator)
         guard skipSeparator() else {

@@ -1,6 +1,7 @@
 """Reads cases (one a line, hexadecimal) and prints what a real reader makes of each: `key=value` pairs in hexadecimal, or
 `!` where it refuses the file. Ends with 127, as env does, where the reader is not installed.
-Usage: read.py python-dotenv|systemd|bash|dash CASES"""
+Usage: read.py python-dotenv|systemd|bash|dash CASES, or node-env-file-itself|systemd-itself CASES: what a process has in its
+environment that `node --env-file`, or systemd as a transient unit, was started with"""
 import ctypes
 import ctypes.util
 import glob
@@ -49,8 +50,31 @@ def shell(program):
     return read
 
 
+def node_itself(path):
+    # Through its own setenv: process.env is asked, and not what `--env-file` says it has read.
+    code = "for (const [k, v] of Object.entries(process.env)) process.stdout.write(`${k}=${v}\\0`)"
+    run = subprocess.run(["/usr/bin/node", f"--env-file={path}", "-e", code], capture_output=True, env={}, timeout=20)
+    return None if run.returncode != 0 else pairs_of(run.stdout)
+
+
+def systemd_itself(path):
+    run = subprocess.run(
+        ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--property=EnvironmentFile={path}", "/usr/bin/env", "-0"],
+        capture_output=True, timeout=20)
+    if run.returncode != 0:
+        return None
+    # What a unit has without a file.
+    own = ("PATH", "LANG", "INVOCATION_ID", "SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "HOME", "USER", "LOGNAME", "SHELL")
+    return {key: value for key, value in pairs_of(run.stdout).items() if key.decode() not in own}
+
+
+def pairs_of(text):
+    return dict(entry.split(b"=", 1) for entry in text.split(b"\0") if b"=" in entry)
+
+
 readers = {
     "python-dotenv": python_dotenv, "systemd": systemd, "bash": shell("/bin/bash"), "dash": shell("/bin/dash"),
+    "node-env-file-itself": node_itself, "systemd-itself": systemd_itself,
 }
 
 
@@ -59,7 +83,8 @@ def is_installed(reader):
         return importlib.util.find_spec("dotenv") is not None
     if reader == "systemd":
         return bool(glob.glob("/usr/lib/*/systemd/libsystemd-shared-*.so"))
-    return os.path.exists(f"/bin/{reader}")
+    program = {"node-env-file-itself": "/usr/bin/node", "systemd-itself": "/usr/bin/systemd-run"}
+    return os.path.exists(program.get(reader, f"/bin/{reader}"))
 
 
 def main():
