@@ -24,6 +24,8 @@ PROGRAMS = ("configd",)
 # Each how many-th call is where the disk is looked at, or where KILL comes.
 STRIDE = 1
 BRIEF = {"STRIDE": 9}
+# configd concludes 100 ms after its last answer; after so long without a stop it has done so.
+REST_S = 0.5
 
 # What makes each on a file, and the smallest that it takes.
 DISKS = {
@@ -160,29 +162,46 @@ def copies_along(disk, bench, act):
     copies' names, each with whether the change was acknowledged."""
     trap = config_kill.Trap(bench, f"{','.join(CHANGING)}:signal=SIGSTOP")
     bench.timeout = 120  # it is stopped most of the time
-    copies, stops = [], 0
+    copies, stops = [], Stops(trap, bench.daemon)
     actor = threading.Thread(target=act, args=(bench,))
     actor.start()
     while actor.is_alive():
-        # strace tells of each stop; the process alone would not show that it went on and stopped again.
-        told = trap.log.read_text(errors="replace").count("stopped by SIGSTOP")
-        if told == stops or not is_stopped(bench.daemon.pid):
-            time.sleep(0.0005)
+        if not stops.is_new():
             continue
-        stops = told
-        if stops % STRIDE == 0:
+        if stops.count % STRIDE == 0:
             disk.copy(f"cut-{len(copies)}")
             copies.append((f"cut-{len(copies)}", False))
-        bench.daemon.send_signal(signal.SIGCONT)
+        stops.let_go()
     disk.copy("acknowledged")
+    # What configd writes down after its answer stops it again, and strace leaves no stopped thread.
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < REST_S:
+        if stops.is_new():
+            stops.let_go()
+            quiet_since = time.monotonic()
     bench.timeout = 5
-    # configd writes the conclusion down after its answer, so it may be stopped once more, and strace does not leave a stopped thread.
-    trap.process.terminate()
-    while trap.process.poll() is None:
-        bench.daemon.send_signal(signal.SIGCONT)
-        time.sleep(0.005)
     trap.close()
     return [*copies, ("acknowledged", True)]
+
+
+class Stops:
+    """configd's stops by the trap, one after the other."""
+
+    def __init__(self, trap, daemon):
+        self.trap, self.daemon, self.count = trap, daemon, 0
+
+    def is_new(self):
+        """Whether it is stopped, and was let go from the stop before; waits a moment where it is not."""
+        # strace tells of each stop; the process alone would not show that it went on and stopped again.
+        told = self.trap.log.read_text(errors="replace").count("stopped by SIGSTOP")
+        if told == self.count or not is_stopped(self.daemon.pid):
+            time.sleep(0.0005)
+            return False
+        self.count = told
+        return True
+
+    def let_go(self):
+        self.daemon.send_signal(signal.SIGCONT)
 
 
 def is_stopped(pid):
