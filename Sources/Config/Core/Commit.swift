@@ -2,15 +2,15 @@
 ///
 /// The order is the whole point. First the versions and their contents are recorded, durably, as an intent; then each
 /// content is written beside its file and made durable; then each file is replaced by one rename; then the folders are made
-/// durable; then the intent is concluded; only then is the caller told. A crash between any two steps leaves an
+/// durable; then the intent is concluded, and the caller is told. A crash between any two steps leaves an
 /// intent and files that are, byte for byte, old or new; `Recovery` decides from those alone.
 ///
-/// The conclusion is recorded before the caller is told, but its way to the disk is not waited for: the next change takes
-/// it along, or the store a moment later. Where a power cut takes it before, the files say the same; and where somebody's
-/// editor has written one of them in that moment, so that it is neither old nor new, `Recovery` takes the transaction for
-/// done as well: it was before that edit, in the history as in the world (the simulator's seed 35). One case is left: an
-/// editor that in that moment puts back, durably, the very bytes that the change replaced, and then the power fails: the
-/// file is as the editor left it, and the version is not in the history.
+/// The conclusion is not waited for: it is recorded while the answer is on its way, before the ledger is next asked
+/// anything, and reaches the disk with the next change, or a moment later by itself. Where a crash takes it before, the
+/// files say the same; and where somebody's editor has written one of them in that moment, so that it is neither old nor
+/// new, `Recovery` takes the transaction for done as well: it was before that edit, in the history as in the world (the
+/// simulator's seed 35). One case is left: an editor that in that moment puts back, durably, the very bytes that the change
+/// replaced, and then comes the crash: the file is as the editor left it, and the version is not in the history.
 ///
 /// A step that fails before the first rename is undone, and every file is the old one. A rename that fails after another
 /// one went well is undone as well: what was replaced is written back, from the ledger, which holds the old content. A
@@ -30,7 +30,7 @@ package struct Commit: Hashable, Sendable {
         case replaceFile(FileIntent)
         /// Make the file's folder, and so the renames in it, durable.
         case syncFolder(of: FileIntent)
-        /// Note that the intent's versions are the files' now; it may become durable later.
+        /// Note that the intent's versions are the files' now: before the ledger is asked again, and durable later.
         case concludeIntent(Intent)
         /// Put back, durably, what the file held before.
         case takeBack(FileIntent)

@@ -98,8 +98,10 @@ import Wire
         let keeper = keeper()
         var announced: [Keeper.FileID: Int64] = [:]
         for id in requests[0].files { announced[id] = keeper.announced(of: id) }
-        store.submit(deadline: Self.deadline, { [announced] in $0.change(requests, announced: announced) }) {
-            [weak self] result in
+        store.submit(
+            deadline: Self.deadline, { [announced] in $0.change(requests, announced: announced) },
+            afterwards: { $0.tidyUp() }
+        ) { [weak self] result in
             switch result {
             case .success(let changed):
                 self?.ended(requests, changed)
@@ -113,9 +115,8 @@ import Wire
         }
     }
 
-    /// Nobody waits: replaced files are let go of, and soon, if nobody comes, what was concluded is made durable.
+    /// Nobody waits: soon, if nobody comes, what was concluded is made durable.
     private func rest() {
-        store.submit { $0.closeReplaced() }
         let groups = groups
         _ = Loop.after(Self.restBeforeSync) { [weak self] in
             guard let self, self.groups == groups else { return }

@@ -133,16 +133,11 @@ extension Custody {
     }
 
     private func write(_ requests: [Request], announced: [Keeper.FileID: Int64]) -> Changed {
-        closeReplaced()
         let files = requests.first?.parts.map(\.kept).sorted { $0.id.path < $1.id.path } ?? []
         for attempt in 1...Self.attempts {
             var batch: Batch
             do throws(StepFailure) {
-                batch = Batch(
-                    try files.map { kept throws(StepFailure) in
-                        let sight = try look(kept)
-                        return Draft(kept, sight, DraftedLeases(inForce: try self.leases(of: kept)))
-                    })
+                batch = Batch(try files.map { kept throws(StepFailure) in try draft(of: kept) })
             } catch { return failed(error, requests, files) }
             for request in requests { plan(request, in: &batch) }
             let writes = batch.drafts.filter { !$0.made.isEmpty }.map(\.write)
@@ -173,12 +168,12 @@ extension Custody {
         var made: [(version: Version, content: [UInt8])] = []
         var leases: DraftedLeases
 
-        init(_ kept: KeptFile, _ sight: Sight, _ leases: DraftedLeases) {
+        init(_ kept: KeptFile, _ sight: Sight, _ content: ReadFile?, _ leases: DraftedLeases) {
             self.kept = kept
             self.sight = sight
             self.leases = leases
             head = sight.head
-            content = sight.content.map(kept.format.read)
+            self.content = content
         }
 
         var write: FileWrite { FileWrite(kept: kept, sight: sight, versions: made) }
@@ -202,6 +197,13 @@ extension Custody {
         mutating func fail(_ error: () -> RPCError) {
             for place in results.indices.dropFirst(settled) { results[place] = .failure(error()) }
         }
+    }
+
+    /// The file as it is, before any request.
+    private func draft(of kept: KeptFile) throws(StepFailure) -> Draft {
+        let sight = try look(kept)
+        let content = sight.content.map { read($0, of: kept) }
+        return Draft(kept, sight, content, DraftedLeases(inForce: try leases(of: kept)))
     }
 
     private func plan(_ request: Request, in batch: inout Batch) {
@@ -305,10 +307,7 @@ extension Custody {
         try mayChange(request)
         var candidates: [Candidate] = []
         for part in request.parts {
-            let (sight, leases) = try answering(part.kept) { () throws(StepFailure) in
-                (try look(part.kept), try self.leases(of: part.kept))
-            }
-            var draft = Draft(part.kept, sight, DraftedLeases(inForce: leases))
+            var draft = try answering(part.kept) { () throws(StepFailure) in try self.draft(of: part.kept) }
             let base = draft.head?.number ?? 0
             var terms = request.terms
             terms.dryRun = false
@@ -316,7 +315,7 @@ extension Custody {
             let isChecked = part.kept.validatorLimit != nil && !draft.made.isEmpty
             candidates.append(
                 Candidate(
-                    kept: part.kept, base: base, before: sight.content ?? [],
+                    kept: part.kept, base: base, before: draft.sight.content ?? [],
                     content: isChecked ? draft.content?.bytes : nil))
         }
         return candidates
@@ -328,6 +327,7 @@ extension Custody {
         keepOpen(batch.drafts.map(\.sight.file))
         var changed = Changed(results: batch.results)
         for draft in batch.drafts {
+            if let content = draft.content { remember(content, of: draft.kept) }
             var sight = draft.sight
             sight.head = draft.head
             sight.content = draft.content?.bytes

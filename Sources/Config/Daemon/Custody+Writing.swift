@@ -27,7 +27,7 @@ extension Custody {
             FileIntent(
                 path: write.kept.id.path, versions: write.versions.map(\.version),
                 temporary: GuardedFile.temporary(beside: write.kept.id.path),
-                before: write.sight.content.map { Digest(of: $0) })
+                before: write.sight.contentDigest)
         }
         let intent: Intent
         do throws(StepFailure) {
@@ -68,8 +68,7 @@ extension Custody {
         case .compareFile(let intent): try file(intent).sight.file.compare()
         case .replaceFile(let intent): try file(intent).sight.file.replace(with: intent.temporary)
         case .syncFolder(let intent): try file(intent).sight.file.syncFolder()
-        case .concludeIntent(let intent):
-            try ledger("conclude") { () throws(StoreError) in try versions.conclude(intent) }
+        case .concludeIntent(let intent): concludeLater(intent)
         case .takeBack(let intent): try takeBack(intent)
         case .removeTemporary(let intent): try file(intent).sight.file.removeTemporary(intent.temporary)
         case .dropIntent(let intent): try ledger("drop") { () throws(StoreError) in try versions.drop(intent) }

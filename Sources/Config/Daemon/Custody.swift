@@ -45,15 +45,48 @@ final class Custody {
         versions = try VersionStore(folder: folder)
     }
 
+    // MARK: What nobody waits for
+
     /// Files that were replaced. Whoever lets go of the last descriptor of such a file waits until its space is freed, and
     /// that need not be who waits for an answer.
     private var replaced: [GuardedFile] = []
+    /// Transactions that took place and are not concluded in the ledger; whoever asks it next concludes them first.
+    private var unconcluded: [Intent] = []
 
-    /// Keeps replaced files open until `closeReplaced`.
+    /// Keeps replaced files open until `tidyUp`.
     func keepOpen(_ files: [GuardedFile]) { replaced += files }
 
-    /// Lets go of the files that were replaced; called when the answers are given.
-    func closeReplaced() { replaced = [] }
+    /// Leaves the conclusion of an intent for later.
+    func concludeLater(_ intent: Intent) { unconcluded.append(intent) }
+
+    /// Does what was left for later; called when the answers are on their way.
+    func tidyUp() {
+        // What fails here stays an intent, as after a crash: the next look at its files settles it, and tells of the disk.
+        try? ledger("conclude") {}
+        replaced = []
+    }
+
+    // MARK: What was read last
+
+    /// The file that was changed last, as its readers read it: the next change begins with what this one has made.
+    private var lastRead: (kept: KeptFile, file: ReadFile)?
+    /// A file as it is read takes some ten times its size in memory.
+    private static let mostBytesRemembered = 16 << 10
+
+    /// Has `content` read by those who read `kept`.
+    func read(_ content: [UInt8], of kept: KeptFile) -> ReadFile {
+        if let lastRead, lastRead.kept.id == kept.id, lastRead.kept.format.readers == kept.format.readers,
+            lastRead.file.bytes == content
+        {
+            return lastRead.file
+        }
+        return kept.format.read(content)
+    }
+
+    /// Keeps in mind what a change has made of `kept`.
+    func remember(_ file: ReadFile, of kept: KeptFile) {
+        lastRead = file.bytes.count <= Self.mostBytesRemembered ? (kept, file) : nil
+    }
 
     /// What fingerprints are made with.
     var fingerprintKey: [UInt8] { versions.fingerprintKey }
@@ -67,13 +100,24 @@ final class Custody {
     struct Sight {
         var file: GuardedFile
         /// Nil where there is no file.
-        var content: [UInt8]?
+        var content: [UInt8]? { didSet { digest = nil } }
+        private var digest: Digest?
         /// Its newest version: what `content` is, or, where there is no file, what it was.
         var head: Version?
         /// Versions that this look made or concluded.
         var made: [Version] = []
         /// A write that a crash cut off was cleared away.
         var cleared = false
+
+        init(file: GuardedFile, content: [UInt8]?, head: Version?) {
+            self.file = file
+            self.content = content
+            self.head = head
+            digest = content.map { Digest(of: $0) }
+        }
+
+        /// The content's.
+        var contentDigest: Digest? { digest ?? content.map { Digest(of: $0) } }
     }
 
     /// Reads the file and its newest version and does what `Recovery` decides.
@@ -93,7 +137,7 @@ final class Custody {
             sight.made = settled ? intent.files.first { $0.path == path }?.versions ?? [] : []
         }
         if clearLeftovers(beside: file, kept) { sight.cleared = true }
-        if let origin = Recovery.adoption(head: head, content: content.map { Digest(of: $0) }) {
+        if let origin = Recovery.adoption(head: head, content: sight.contentDigest) {
             try meet(origin, on: &sight, kept)
         } else if content == nil {
             try meetMissing(on: &sight, kept)
@@ -119,7 +163,7 @@ final class Custody {
             case .removeTemporary(let file): try opened(file).removeTemporary(file.temporary)
             case .takeBack(let file): try takeBack(file)
             case .concludeIntent(let intent):
-                try ledger("conclude") { () throws(StoreError) in try versions.conclude(intent) }
+                try ledger("conclude") { () throws(StoreError) in try versions.conclude([intent]) }
                 tookPlace = true
             case .dropIntent(let intent):
                 try ledger("drop") { () throws(StoreError) in try versions.drop(intent) }
@@ -158,7 +202,15 @@ final class Custody {
     ) throws(StepFailure) -> Value {
         let value: Value
         versions.hasDamage = false
-        do throws(StoreError) { value = try body() } catch {
+        do throws(StoreError) {
+            if !unconcluded.isEmpty {
+                // Tried once: what fails now is settled by a look, and its number may be given again then.
+                let intents = unconcluded
+                unconcluded = []
+                try versions.conclude(intents)
+            }
+            value = try body()
+        } catch {
             versions.note(error)
             throw VersionStore.failure(error, step: step)
         }

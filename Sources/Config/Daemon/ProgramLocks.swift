@@ -88,8 +88,10 @@ final class ProgramLocks {
     // MARK: The file
 
     private func open(_ path: String, in folder: String) throws(StepFailure) -> CInt {
-        _ = mkdir(folder, 0o755)
         let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+        let known = Glibc.open(path, flags)
+        guard known < 0, errno == ENOENT else { return try Self.opened(known, path) }
+        _ = mkdir(folder, 0o755)
         let made = Glibc.open(path, flags | O_CREAT | O_EXCL, 0o600)
         if made >= 0 {
             // An admin's own file keeps its owner, group and mode; ours is for those who may act anyway.
@@ -97,12 +99,15 @@ final class ProgramLocks {
             _ = fchmod(made, 0o660)
             return made
         }
-        let opened = errno == EEXIST ? Glibc.open(path, flags) : -1
-        guard opened >= 0 else {
+        return try Self.opened(errno == EEXIST ? Glibc.open(path, flags) : -1, path)
+    }
+
+    private static func opened(_ descriptor: CInt, _ path: String) throws(StepFailure) -> CInt {
+        guard descriptor >= 0 else {
             let why = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
             throw StepFailure(.disk("\(path): \(why)"), step: "lock")
         }
-        return opened
+        return descriptor
     }
 
     private func lock(_ descriptor: CInt, _ path: String) throws {

@@ -7,7 +7,8 @@ extension VersionStore {
     /// The transaction that has versions of the file at `path` in it; nil where there is none.
     func intent(of path: String) throws(StoreError) -> Intent? {
         let statement = try statement(
-            "SELECT intent FROM version WHERE intent IS NOT NULL AND file = (SELECT id FROM file WHERE path = ?)")
+            // The + keeps SQLite from walking through all versions of the file in place of the few with an intent.
+            "SELECT intent FROM version WHERE intent IS NOT NULL AND +file = (SELECT id FROM file WHERE path = ?)")
         statement.bind(path, at: 1)
         var id: Int64?
         try statement.rows { row in id = row.integer(0) }
@@ -47,14 +48,16 @@ extension VersionStore {
         return id
     }
 
-    /// Notes that the intent's versions are the files' now, without a wait for the disk.
-    func conclude(_ intent: Intent) throws(StoreError) {
+    /// Notes that the versions of these intents are the files' now, without a wait for the disk.
+    func conclude(_ intents: [Intent]) throws(StoreError) {
         try transactionWithoutWait { () throws(StoreError) in
-            let statement = try statement(
-                "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
-            statement.bind(intent.id, at: 1)
-            try statement.run()
-            try concludeLeases(of: intent)
+            for intent in intents {
+                let statement = try statement(
+                    "UPDATE version SET intent = NULL, temporary = NULL, contentBefore = NULL WHERE intent = ?")
+                statement.bind(intent.id, at: 1)
+                try statement.run()
+                try concludeLeases(of: intent)
+            }
         }
     }
 
