@@ -74,6 +74,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Apply.self), Contract(Config.Tag.self), Contract(Config.Untag.self),
                 Contract(Config.Tags.self),
                 Contract(Config.Quarantine.self), Contract(Config.Quarantined.self), Contract(Config.Adopt.self),
+                Contract(Config.Discard.self),
                 Contract(Config.Lint.self), Contract(Config.LintContent.self),
                 Contract(Config.Cancel.self), Contract(Config.Leases.self), Contract(Config.Release.self),
                 Contract(Config.Lock.self),
@@ -122,7 +123,9 @@ enum Socket: String, CaseIterable, Sendable {
         case .configd:
             Dictionary(uniqueKeysWithValues: ConfigEvents.all.map { ($0, Message(ConfigApplied.self)) })
                 .merging(ConfigEvents.ofTrials.map { ($0, Message(ConfigPending.self)) }) { $1 }
-                .merging([ConfigEvents.quarantined: Message(ConfigQuarantined.self)]) { $1 }
+                .merging(
+                    [ConfigEvents.quarantined, ConfigEvents.discarded].map { ($0, Message(ConfigQuarantined.self)) }
+                ) { $1 }
                 .merging([ConfigEvents.invalid: Message(ConfigInvalid.self)]) { $1 }
                 .merging([ConfigEvents.leased: Message(ConfigLeased.self)]) { $1 }
                 .merging([ConfigEvents.locked, ConfigEvents.unlocked].map { ($0, Message(ConfigLock.self)) }) { $1 }

@@ -10,7 +10,7 @@ struct ConfigCommand: AsyncParsableCommand {
         subcommands: [
             Get.self, Set.self, History.self, Show.self, Diff.self, Lint.self, Rollback.self, Put.self, Content.self,
             Apply.self, Tag.self, Tags.self,
-            Quarantine.self, Adopt.self,
+            Quarantine.self, Adopt.self, Discard.self,
             Pending.self, Confirm.self, Cancel.self, Leases.self, Release.self, Lock.self,
             Flags.self, OneFlag.self,
         ])

@@ -65,6 +65,28 @@ extension ConfigCommand {
     }
 }
 
+extension ConfigCommand {
+    /// `config discard SERVICE ID`
+    struct Discard: DaemonCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let go of what was set aside, bytes and all: it was seen to. Ends the alert that it raised.")
+
+        @OptionGroup var target: Target
+        @Argument(help: "Its number, as `config quarantine` gives it.")
+        var id: Int64
+        @OptionGroup var common: AskOptions
+
+        func answer(on screen: Screen) async throws -> Outcome {
+            let gone = try await conversation(with: .configd)
+                .ask(
+                    Config.Discard.self, .init(target: target.target, quarantine: id),
+                    longest: ConfigCommand.longestAnswer)
+            if common.json { screen.show(gone.json) } else { screen.show("let go of \(id): \(gone.message)") }
+            return .good
+        }
+    }
+}
+
 extension Config.Quarantine.Reply {
     fileprivate var table: Table {
         var table = Table(">ID", "AT", ">BYTES", "OWNER", "IN ITS PLACE", "TAKEN OVER", "WHY")

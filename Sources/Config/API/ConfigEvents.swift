@@ -1,7 +1,7 @@
 package import Wire
 
 /// The names of the events that configd's `subscribe` streams. Those of versions carry a `ConfigApplied`, those of changes
-/// on trial a `ConfigPending`, `quarantined` a `ConfigQuarantined`, `leased` a `ConfigLeased`, `flagChanged` a
+/// on trial a `ConfigPending`, `quarantined` and `discarded` a `ConfigQuarantined`, `leased` a `ConfigLeased`, `flagChanged` a
 /// `ConfigFlagChanged`.
 package enum ConfigEvents {
     /// A new version is in force and durable.
@@ -12,6 +12,8 @@ package enum ConfigEvents {
     package static let adopted = "adopted"
     /// What somebody else wrote was set aside; carries a `ConfigQuarantined`. `restored` follows once the file is put back.
     package static let quarantined = "quarantined"
+    /// A content that was set aside was let go of: somebody has seen to it.
+    package static let discarded = "discarded"
     /// The last good version is in force again, in place of what somebody else wrote or took away.
     package static let restored = "restored"
 
@@ -45,7 +47,7 @@ package enum ConfigEvents {
     /// The names of all events, as `subscribe` takes them.
     package static let all =
         [
-            applied, rolledBack, adopted, quarantined, restored, invalid, leased, expired, locked, unlocked,
+            applied, rolledBack, adopted, quarantined, discarded, restored, invalid, leased, expired, locked, unlocked,
             flagChanged,
         ] + ofTrials
 }

@@ -21,6 +21,7 @@ enum ConfigJournal {
 
     private static let configQuarantined = MessageID("5dd7c63db8ca4fea81fa4a0f4198cf4a")
     private static let configQuarantineDropped = MessageID("be04a617ec9d446bb7e0e498df77158c")
+    private static let configQuarantineDiscarded = MessageID("6a0d0b6c2f5f4c0f8a1e7f3d29b84c15")
     private static let configRestored = MessageID("395e213a35cc483eb1282b9ff84efa6a")
     private static let configUnwatched = MessageID("ffc76e9d3678491f95a14883fe6e2abd")
     private static let configWatched = MessageID("4749244a1b9846068bf7138629950d3e")
@@ -143,6 +144,13 @@ enum ConfigJournal {
             \(entry.service): of what was set aside of \(entry.file), \(numbers) was dropped: \
             \(most.contents) contents and \(most.bytes >> 20) MiB are kept
             """, id: configQuarantineDropped, fields: fields(of: entry))
+    }
+
+    static func discarded(_ entry: ConfigQuarantined, uid: UInt32) -> LogEntry {
+        LogEntry(
+            .notice,
+            "\(entry.service): what was set aside of \(entry.file) as \(entry.quarantine) was let go of by uid \(uid)",
+            id: configQuarantineDiscarded, fields: fields(of: entry))
     }
 
     static func unwatched(_ id: Keeper.FileID, _ why: Keeper.Blindness) -> LogEntry {

@@ -64,6 +64,9 @@ extension Configd {
         server.onLater(Config.Adopt.self) { [unowned self] params, caller, responder throws(RPCError) in
             try adopt(params, caller, responder)
         }
+        server.onLater(Config.Discard.self) { [unowned self] params, caller, responder throws(RPCError) in
+            try discard(params, caller, responder)
+        }
     }
 
     /// Finds the content, makes it a version, and notes that with it.

@@ -113,6 +113,13 @@ extension VersionStore {
         return content
     }
 
+    /// Lets go of a content that was set aside.
+    func discard(_ kept: SetAside) throws(StoreError) {
+        let statement = try statement("DELETE FROM quarantine WHERE id = ?")
+        statement.bind(kept.id, at: 1)
+        try statement.run()
+    }
+
     /// Notes which version is to take its place. Inside `transaction`.
     func note(restored version: Int64, insteadOf id: Int64) throws(StoreError) {
         let statement = try statement("UPDATE quarantine SET restored = ? WHERE id = ?")

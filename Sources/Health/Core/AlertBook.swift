@@ -58,9 +58,10 @@ package struct AlertBook: Hashable, Sendable {
         standing.values.filter { $0.service == service && $0.source == source }.sorted { $0.kind < $1.kind }
     }
 
-    /// Whether any alert stands for `service`.
-    package func stands(for service: String) -> Bool {
-        standing.values.contains { $0.service == service }
+    /// Whether an incident of `service` goes on for an alert that stands. What configd has put right holds none open: that alert
+    /// stands for the person who has still to see what it was.
+    package func holdsOpen(incidentOf service: String) -> Bool {
+        standing.values.contains { $0.service == service && $0.source != HealthMachine.corruptionSource }
     }
 
     /// The newest first: what stands, then what is over.

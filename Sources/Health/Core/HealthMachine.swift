@@ -27,7 +27,7 @@ package struct HealthMachine: Sendable {
     private(set) var incidents = IncidentBook()
     private var keptAt: Instant
     /// Events taken in the machine's life: what proves that it makes progress.
-    package private(set) var eventsTaken: UInt64 = 0
+    package internal(set) var eventsTaken: UInt64 = 0
 
     /// How many checks may be registered over the socket, in all.
     package static let registeredLimit = 1000
@@ -290,7 +290,7 @@ package struct HealthMachine: Sendable {
     }
 
     /// Nil, and nothing to do, where too many stand.
-    private mutating func raiseAlert(
+    mutating func raiseAlert(
         _ kind: String, of service: String, _ severity: AlertSeverity, _ summary: String, source: String, now: Moment
     ) -> (alert: Alert?, actions: [HealthAction]) {
         let raising = alerts.raised(
@@ -304,7 +304,7 @@ package struct HealthMachine: Sendable {
     }
 
     /// Nil, and nothing to do, where none of that kind stands.
-    private mutating func endAlert(
+    mutating func endAlert(
         _ kind: String, of service: String, now: Moment
     ) -> (alert: Alert?, actions: [HealthAction]) {
         guard let ended = alerts.ended(service: service, kind: kind, now: now) else { return (nil, []) }
@@ -325,7 +325,7 @@ package struct HealthMachine: Sendable {
 
     /// An incident is over when no alert stands and the service is not seen to be in trouble.
     private mutating func closeIncidentIfOver(_ service: String, now: Moment) -> [HealthAction] {
-        guard incidents.standing(for: service) != nil, !alerts.stands(for: service) else { return [] }
+        guard incidents.standing(for: service) != nil, !alerts.holdsOpen(incidentOf: service) else { return [] }
         switch services[service]?.status {
         case .unhealthy, .unknown: return []
         case .healthy, .degraded, nil: break

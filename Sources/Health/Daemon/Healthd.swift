@@ -1,3 +1,4 @@
+import ConfigAPI
 package import HealthAPI
 import HealthCore
 package import Runtime
@@ -14,9 +15,16 @@ import Wire
     private let context: DaemonContext
     private let probes: Probes
     private let store: HealthStore
+    private let configd: Peer
     private let metricsd: Peer
     private lazy var judging = Judging(
-        context, metricsd: metricsd, settings: settings, status: { [unowned self] in machine.status(of: $0) })
+        context, configd: configd, metricsd: metricsd, settings: settings,
+        status: { [unowned self] in machine.status(of: $0) })
+    private lazy var corruption = Corruption(
+        configd: configd, settings: settings,
+        seen: { [unowned self] contents, file, service in
+            perform(machine.setAsideSeen(contents, of: file, service: service, now: HostClock.now()))
+        })
     private var machine: HealthMachine
     private var timers: [TimerID: LoopTimer] = [:]
     private var settings: AllSettings
@@ -30,6 +38,7 @@ import Wire
         self.settings = settings
         probes = Probes(context, limits: settings.mainstay.healthd)
         store = HealthStore(context)
+        configd = context.peer("configd")
         metricsd = context.peer("metricsd")
         machine = Self.machine(settings, KeptHealth())
         probes.ended = { [weak self] run, outcome in
@@ -60,9 +69,24 @@ import Wire
             isStarted = true
             perform(machine.started(now: HostClock.now()))
             refreshFigures()
-            judging.start()
+            followConfigd()
             started()
         }
+    }
+
+    /// One connection for both that hear configd.
+    private func followConfigd() {
+        configd.onGap = { [weak self] _ in
+            self?.judging.ask()
+            self?.corruption.ask()
+        }
+        configd.onEvent = { [weak self] event in
+            self?.judging.told(event)
+            self?.corruption.told(event)
+        }
+        perform(machine.filesDeclared(corruption.files, now: HostClock.now()))
+        configd.follow(ConfigEvents.ofTrials + Corruption.events)
+        configd.start()
     }
 
     /// Checks that stay as they are go on undisturbed.
@@ -72,6 +96,8 @@ import Wire
         guard isStarted else { return }
         judging.reload(settings)
         perform(machine.settingsChanged(to: HealthConfig(settings), now: HostClock.now()))
+        corruption.reload(settings)
+        perform(machine.filesDeclared(corruption.files, now: HostClock.now()))
         refreshFigures()
     }
 

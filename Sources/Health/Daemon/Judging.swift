@@ -7,7 +7,7 @@ import Settings
 import Time
 import Wire
 
-/// healthd's word on changes on trial: follows configd, asks metricsd what was served, and says to configd what the judge of
+/// healthd's word on changes on trial: hears configd, asks metricsd what was served, and says to configd what the judge of
 /// each service orders. While configd or metricsd is silent nothing is said, and the change goes back by itself.
 @Loop final class Judging {
     private let configd: Peer
@@ -35,24 +35,22 @@ import Wire
 
     /// `status` is what a service's checks add up to; nil where there is no such service.
     init(
-        _ context: DaemonContext, metricsd: Peer, settings: AllSettings,
+        _ context: DaemonContext, configd: Peer, metricsd: Peer, settings: AllSettings,
         status: @escaping (_ service: String) -> ServiceHealth?
     ) {
-        configd = context.peer("configd")
+        self.configd = configd
         self.metricsd = metricsd
         log = context.log
         self.status = status
         reload(settings)
     }
 
-    func start() {
-        configd.onGap = { [weak self] _ in self?.ask() }
-        configd.onEvent = { [weak self] event in
-            guard let pending = try? ConfigPending(wire: .object(event.data)) else { return }
-            self?.seen(pending.service, pending)
+    func told(_ event: Event) {
+        guard ConfigEvents.ofTrials.contains(event.name), let pending = try? ConfigPending(wire: .object(event.data))
+        else {
+            return
         }
-        configd.follow(ConfigEvents.ofTrials)
-        configd.start()
+        seen(pending.service, pending)
     }
 
     /// Where services export their figures.
@@ -71,7 +69,8 @@ import Wire
 
     // MARK: configd
 
-    private func ask() {
+    /// What is on trial: asked after a gap.
+    func ask() {
         configd.call(Config.Pending.self, .init(), deadline: .seconds(5)) { [weak self] result in
             guard let self else { return }
             guard case .success(let reply) = result else {
