@@ -138,7 +138,8 @@ let tests: [Target] = [
             ] + nio,
         path: "Tests/DaemonTests", swiftSettings: house),
     .testTarget(
-        name: "CLITests", dependencies: ["mainstay", "MetricsAPI", "Wire"], path: "Tests/CLITests",
+        name: "CLITests", dependencies: ["mainstay", "ConfigAPI", "ConfigEtcdAPI", "MetricsAPI", "Wire"],
+        path: "Tests/CLITests",
         swiftSettings: house),
     .testTarget(
         name: "SimulationTests", dependencies: ["SimulationKit", "Time"], path: "Tests/SimulationTests",

@@ -1,4 +1,6 @@
 import ConfigAPI
+import ConfigEtcdAPI
+import Glibc
 import HealthAPI
 import MetricsAPI
 import WatchdogAPI
@@ -12,16 +14,31 @@ struct Overview: Sendable {
     var metricsd: Answer<MetricsStatus>
     var healthd: Answer<HealthdStatus>
     var watchdogd: Answer<WatchdogStatus>
+    /// Which keys have their value for a time, without the values; none where configd does not say.
+    var leases: [ConfigLease] = []
+    /// Of configd-etcd; nil where none was started on this host.
+    var follower: Answer<EtcdStatus>?
 
-    /// Asks all four at once, so that several silent ones cost no more than one.
+    /// Asks all at once, so that several silent ones cost no more than one.
     static func gathered(_ common: AskOptions) async -> Overview {
-        async let configd: Answer<ConfigStatus> = status(of: .configd, common)
+        async let configd = ConfigView.gathered(common)
         async let metricsd: Answer<MetricsStatus> = status(of: .metricsd, common)
         async let healthd: Answer<HealthdStatus> = status(of: .healthd, common)
         async let watchdogd: Answer<WatchdogStatus> = status(of: .watchdogd, common)
+        async let follower = follower(common)
         return Overview(
-            configd: await configd, metricsd: await metricsd, healthd: await healthd, watchdogd: await watchdogd)
+            configd: await configd.status, metricsd: await metricsd, healthd: await healthd,
+            watchdogd: await watchdogd, leases: await configd.leases, follower: await follower)
     }
+
+    /// Its socket is there from its first start on: where there is none nobody is asked, and none is missed.
+    private static func follower(_ common: AskOptions) async -> Answer<EtcdStatus>? {
+        guard access("\(common.sockets)/\(DaemonName.configdEtcd.rawValue).sock", F_OK) == 0 else { return nil }
+        return await status(of: .configdEtcd, common)
+    }
+
+    /// The locks that are held.
+    var locks: [ConfigLock] { (try? configd.get())?.own.locks ?? [] }
 
     private static func status<Own: WireObject>(of daemon: DaemonName, _ common: AskOptions) async -> Answer<Own> {
         await Conversation.answer(of: daemon, common, to: Common.Status<Own>.self, NoFields())
@@ -75,11 +92,15 @@ struct Overview: Sendable {
     }
 
     var json: JSON {
-        let daemons = [
+        var daemons = [
             Self.json(.configd, configd), Self.json(.metricsd, metricsd), Self.json(.healthd, healthd),
             Self.json(.watchdogd, watchdogd),
         ]
-        return .object(["daemons": .array(daemons), "services": .array(services.map(\.json))])
+        if let follower { daemons.append(Self.json(.configdEtcd, follower)) }
+        return .object([
+            "daemons": .array(daemons), "services": .array(services.map(\.json)),
+            "locks": .array(locks.map(\.json)), "leases": .array(leases.map(\.json)),
+        ])
     }
 
     private static func json(_ daemon: DaemonName, _ answer: Result<some WireObject, RPCError>) -> JSON {

@@ -33,6 +33,26 @@ import Wire
         Config.Set.Params(target: target, values: ["PORT": .text(value)], lock: lock)
     }
 
+    @Test("The command's status tells who holds locks and which keys are leased, since when and for how long; no value")
+    func shownByTheCommand() async throws {
+        try await Self.withConfigd { places, client, _ in
+            let before = try await CommandRun.of(["status"], sockets: places.sockets)
+            #expect(!before.output.contains("HELD"))
+            var params = Self.set("canary1")
+            params.forMs = 600_000
+            params.reason = "a test of load"
+            _ = try await client.call(Config.Set.self, params)
+            _ = try await client.call(Config.Lock.self, .init(service: "gateway", ttlMs: 60_000, reason: "a deploy"))
+            for words in [["status"], ["status", "gateway"], ["status", "--json"], ["status", "gateway", "--json"]] {
+                let run = try await CommandRun.of(words, sockets: places.sockets)
+                for part in ["a deploy", "a test of load", "PORT", "\(getpid())"] {
+                    #expect(run.output.contains(part), "\(words): no \(part) in \(run)")
+                }
+                #expect(!run.output.contains("canary1"))
+            }
+        }
+    }
+
     @Test("While a lock is held, changes of others are refused with the holder's name, and its token lets them through")
     func held() async throws {
         try await Self.withConfigd { places, client, path in
@@ -50,6 +70,8 @@ import Wire
             #expect(through.version == 2)
             let status = try await other.call(Common.Status<ConfigStatus>.self, .init()).own
             #expect(status.locks.map(\.reason) == ["a deploy"])
+            let since = try #require(status.locks.first?.sinceMs)
+            #expect((0...60_000).contains(HostClock.now().wall.milliseconds - since))
             _ = try await client.call(Config.Lock.self, .init(service: "gateway", token: lock.token))
             _ = try await client.call(Config.Unlock.self, .init(token: lock.token))
             #expect(await other.refusal(Config.Set.self, Self.set("2", lock: lock.token))?.name == "lockLost")

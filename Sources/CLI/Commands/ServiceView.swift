@@ -15,6 +15,9 @@ struct ServiceView: Sendable {
         var files: Result<[ConfigFileStatus], RPCError>
         /// On trial, or back and not followed yet.
         var pending: ConfigPending?
+        var lock: ConfigLock?
+        /// Without values.
+        var leases: [ConfigLease]
 
         var failures: [(DaemonName, RPCError)] {
             var all: [(DaemonName, RPCError)] = []
@@ -40,12 +43,14 @@ struct ServiceView: Sendable {
         async let health = Conversation.answer(of: .healthd, common, to: Health.self, ServiceQuery(service: name))
         async let alerts = Conversation.answer(of: .healthd, common, to: Alerts.self, .init(service: name))
         async let guarding = Conversation.answer(of: .watchdogd, common, to: Service.self, ServiceParams(service: name))
-        async let files = Conversation.answer(of: .configd, common, to: Common.Status<ConfigStatus>.self, NoFields())
-        let config = await files.map(\.own)
+        async let configd = ConfigView.gathered(common)
+        let config = await configd.status.map(\.own)
         let answers = Answers(
             health: await health, alerts: await alerts.map(\.alerts), guarding: await guarding,
             files: config.map { own in own.files.filter { $0.service == name } },
-            pending: (try? config.get())?.pending.first { $0.service == name })
+            pending: (try? config.get())?.pending.first { $0.service == name },
+            lock: (try? config.get())?.locks.first { $0.service == name },
+            leases: await configd.leases.filter { $0.service == name })
         // A service without checks is not known to healthd, and that is no fault; one that nobody knows is misspelt.
         let unknown = RPCError.unknownService(name)
         let failures = answers.failures.filter { $0.1.code != unknown.code }
@@ -69,6 +74,8 @@ struct ServiceView: Sendable {
         object["guard"] = (try? answers.guarding.get())?.json
         object["files"] = (try? answers.files.get()).map { .array($0.map(\.json)) }
         object["pending"] = answers.pending?.json
+        object["lock"] = answers.lock?.json
+        if !answers.leases.isEmpty { object["leases"] = .array(answers.leases.map(\.json)) }
         object["errors"] = .array(answers.failures.map(\.1.json))
         return .object(object)
     }
@@ -82,6 +89,8 @@ struct ServiceView: Sendable {
             lines.add("file", Cell("\(file.file), v\(file.version), \(condition.text)\(problem)", condition.style))
         }
         lines.add("change", answers.pending.map(\.statusCell))
+        lines.add("locked", answers.lock.map { Cell($0.line, .warning) })
+        for lease in answers.leases { lines.add("leased", lease.line) }
         screen.show(lines.lines(on: screen))
         if let health = try? answers.health.get() {
             screen.show("")

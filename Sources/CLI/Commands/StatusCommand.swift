@@ -23,6 +23,11 @@ struct StatusCommand: DaemonCommand {
             screen.show(overview.daemonTable.lines(on: screen))
             screen.show("")
             screen.show(overview.serviceLines(on: screen))
+            let holds = overview.holdLines(on: screen)
+            if !holds.isEmpty {
+                screen.show("")
+                screen.show(holds)
+            }
         }
         return overview.outcome
     }

@@ -24,7 +24,7 @@ struct WatchCommand: DaemonCommand {
     }
 
     func answer(on screen: Screen) async throws -> Outcome {
-        let daemons = daemon.map { [$0] } ?? DaemonName.allCases
+        let daemons = daemon.map { [$0] } ?? DaemonName.suite
         return await Watching(daemons, events: event.isEmpty ? nil : event, count: count, self, screen).finished()
     }
 }

@@ -20,6 +20,7 @@ extension Overview {
                 table.add(Cell(daemon.rawValue), state, .none, .none, Cell(why, .dim))
             }
         }
+        addFollower(to: &table)
         return table
     }
 
@@ -38,6 +39,7 @@ extension Overview {
         case .metricsd: (try? metricsd.get())?.own.summary ?? .none
         case .healthd: (try? healthd.get())?.own.summary ?? .none
         case .watchdogd: (try? watchdogd.get())?.own.summary ?? .none
+        case .configdEtcd: .none
         }
     }
 

@@ -9,14 +9,19 @@ package struct ConfigLock: WireObject {
     package var holderUID: Int64
     package var holderPID: Int64
     package var reason: String
+    /// When it was taken, by the host's clock as it stands now, in milliseconds since 1970; nil where that was not told.
+    package var sinceMs: Int64?
     /// When it ends unless it is made longer, by the host's clock as it stands now, in milliseconds since 1970.
     package var expiresAtMs: Int64
 
-    package init(service: String, holderUID: Int64, holderPID: Int64, reason: String, expiresAtMs: Int64) {
+    package init(
+        service: String, holderUID: Int64, holderPID: Int64, reason: String, sinceMs: Int64? = nil, expiresAtMs: Int64
+    ) {
         self.service = service
         self.holderUID = holderUID
         self.holderPID = holderPID
         self.reason = reason
+        self.sinceMs = sinceMs
         self.expiresAtMs = expiresAtMs
     }
 
@@ -25,6 +30,7 @@ package struct ConfigLock: WireObject {
         holderUID = try fields.value("holderUID")
         holderPID = try fields.value("holderPID")
         reason = try fields.value("reason", or: "")
+        sinceMs = try fields.optional("sinceMs")
         expiresAtMs = try fields.value("expiresAtMs")
     }
 
@@ -33,6 +39,7 @@ package struct ConfigLock: WireObject {
         object.member("holderUID", holderUID)
         object.member("holderPID", holderPID)
         object.member("reason", reason)
+        object.member("sinceMs", sinceMs)
         object.member("expiresAtMs", expiresAtMs)
     }
 }

@@ -27,6 +27,8 @@ package struct LockBook: Hashable, Sendable {
         package var token: String
         package var holder: Holder
         package var reason: String
+        /// When it was taken; making it longer changes nothing of that.
+        package var takenAt: Instant
         package var endsAt: Instant
         fileprivate var timer: TimerID
     }
@@ -81,7 +83,7 @@ package struct LockBook: Hashable, Sendable {
         }
         let id = ids.next()
         locks[service] = Lock(
-            service: service, token: token, holder: holder, reason: reason, endsAt: now + time, timer: id)
+            service: service, token: token, holder: holder, reason: reason, takenAt: now, endsAt: now + time, timer: id)
         return freed + [.setTimer(id, at: now + time)]
     }
 

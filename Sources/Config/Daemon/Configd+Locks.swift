@@ -115,7 +115,7 @@ import Wire
     private func shown(_ lock: LockBook.Lock) -> ConfigLock {
         ConfigLock(
             service: lock.service, holderUID: Int64(lock.holder.uid), holderPID: Int64(lock.holder.pid),
-            reason: lock.reason, expiresAtMs: wallMs(of: lock.endsAt))
+            reason: lock.reason, sinceMs: wallMs(of: lock.takenAt), expiresAtMs: wallMs(of: lock.endsAt))
     }
 
     private func reply(_ token: String, ttlMs: Int64) -> Config.Lock.Reply {
