@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import socket
@@ -12,8 +13,10 @@ import subprocess
 import tempfile
 import time
 
+import gateway
 import rpc
 import suite
+from machine import Machine
 
 TITLE = "configd-etcd on a real etcd-server"
 RUNS = 3
@@ -34,7 +37,7 @@ BADLY = "two\nlines"  # no line of a file that docker reads can hold it
 
 
 def cases():
-    return ["at once", "etcd killed within", "daemons killed", "behind", "compacted", "on trial", "with a password"]
+    return ["at once", "etcd killed within", "daemons killed", "behind", "compacted", "on trial", "with a password", "as a unit"]
 
 
 OUTSIDE = set(cases())
@@ -49,7 +52,12 @@ def prepare(build):
 
 
 def outside(case, host, runs):
-    """On this host: an etcd, a configd and a configd-etcd of their own."""
+    """On this host: an etcd, a configd and a configd-etcd of their own; but for their units."""
+    if case == "as a unit":
+        for _ in range(runs):
+            with Machine(f"etcd-{os.getpid()}", host.build, "--unit", "etcd.service") as machine:
+                yield json.loads(machine.python("import etcd, json; print(json.dumps(etcd.as_a_unit()))"))
+        return
     act = {
         "at once": at_once, "etcd killed within": killed_within, "daemons killed": daemons_killed, "behind": behind,
         "compacted": compacted, "on trial": on_trial, "with a password": with_a_password,
@@ -202,6 +210,83 @@ def with_a_password(bench):
     bench.settle("2")
     bench.until(lambda: bench.written()["applied"] == bench.revision, "its status is written")
     return {"settledS": settled_s, **counts(bench), "wrong": []}
+
+
+def as_a_unit():
+    """Inside the machine: Debian's etcd and configd-etcd's own unit, each started and stopped by systemctl."""
+    wrong, unit = [], "mainstay-configd-etcd.service"
+    suite.wait_for_daemons()
+    # Without an etcd in the settings there is nothing to follow: it says so once, and is not tried again.
+    gateway.systemctl("start", unit, check=False)
+    gateway.wait_until("it is refused", lambda: shown(unit, "ActiveState") == "failed", 15)
+    if (shown(unit, "ExecMainStatus"), shown(unit, "NRestarts")) != ("78", "0"):
+        wrong.append(f"without settings: status {shown(unit, 'ExecMainStatus')}, {shown(unit, 'NRestarts')} restarts")
+    with open("/etc/mainstay/mainstay.yaml", "a") as file:
+        file.write("etcd:\n  endpoints: [http://127.0.0.1:2379]\n  host: here\n  services:\n    - name: gateway\n")
+    gateway.systemctl("start", "etcd.service")
+    gateway.systemctl("start", unit)
+    began = time.monotonic()
+    put("SEEN", "1")
+    arrived = arrives("SEEN=1")
+    figures = {"arrivedS": round(time.monotonic() - began, 2), "user": owner(gateway.main_pid(unit))}
+    # As each daemon's own do: a word that its settings changed, a KILL, a stop.
+    gateway.systemctl("reload", unit)
+    os.kill(gateway.main_pid(unit), signal.SIGKILL)
+    gateway.wait_until("it is back", lambda: rpc.answers("configd-etcd"), 15)
+    put("SEEN", "2")
+    arrived &= arrives("SEEN=2")
+    if "follows 127.0.0.1:2379 at revision" not in row():
+        wrong.append(f"`mainstay status` says {row()!r}")
+    began = time.monotonic()
+    gateway.systemctl("stop", unit)
+    figures |= {"stoppedS": round(time.monotonic() - began, 2), "result": shown(unit, "Result")}
+    put("SEEN", "3")
+    time.sleep(1)
+    if "SEEN=2" not in pathlib.Path("/etc/gateway/.env").read_text():
+        wrong.append("a stopped one went on")
+    if subprocess.run(["mainstay", "status"], capture_output=True).returncode == 3:
+        wrong.append("`mainstay status` misses one that was stopped")
+    gateway.systemctl("start", unit)
+    arrived &= arrives("SEEN=3")
+    if not arrived:
+        wrong.append("a revision did not arrive in the file")
+    if figures["result"] != "success" or figures["user"] != "mainstay-etcd":
+        wrong.append(f"it ran as {figures['user']} and stopped with {figures['result']}")
+    figures["security"] = subprocess.run(
+        ["systemd-analyze", "security", "--no-pager", unit], capture_output=True, text=True).stdout.splitlines()[-1].strip()
+    # What was said at warning and above, of which its first start and its KILL are meant.
+    said = [json.loads(line) for line in suite.journal("-p", "warning", "-u", unit).splitlines()]
+    figures["warnings"] = [one["MESSAGE"] for one in said][:10]
+    return {**figures, "wrong": wrong}
+
+
+def row():
+    """What `mainstay status` says of it."""
+    lines = subprocess.run(["mainstay", "status"], capture_output=True, text=True).stdout.splitlines()
+    return next((line for line in lines if line.startswith("configd-etcd")), "")
+
+
+def shown(unit, what):
+    return gateway.systemctl("show", "-P", what, unit)
+
+
+def owner(pid):
+    return pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
+
+
+def put(key, value):
+    body = {"key": text64(f"/mainstay/gateway/env/{key}"), "value": text64(value)}
+    connection = http.client.HTTPConnection("127.0.0.1", 2379, timeout=5)
+    connection.request("POST", "/v3/kv/put", json.dumps(body))
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise RuntimeError(f"etcd: {answer.status} {answer.read()[:200]}")
+    connection.close()
+
+
+def arrives(line):
+    return bool(gateway.wait_until(
+        line, lambda: line in pathlib.Path("/etc/gateway/.env").read_text().splitlines(), SETTLED_S_AT_MOST))
 
 
 def burst(bench, first=1, last=REVISIONS, pause_s=0.0):
