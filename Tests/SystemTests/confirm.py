@@ -25,14 +25,16 @@ MARGIN_S = 3
 BAD = {"SLOW_MS": "40"}
 GOOD = {"DB_POOL_SIZE": "12"}
 
-BRIEF = {"BEFORE_S": 30}
+CASES = (
+    "a good change", "slow", "slow, healthd killed", "slow, healthd gone", "slow, watchdogd killed",
+    "slow, watchdogd gone", "slow, configd killed", "good, watchdogd gone", "slow, the host rebooted",
+)
+# All of them take twelve minutes.
+BRIEF = {"BEFORE_S": 30, "CASES": ("a good change", "slow", "slow, configd killed")}
 
 
 def cases():
-    return [
-        "a good change", "slow", "slow, healthd killed", "slow, healthd gone", "slow, watchdogd killed",
-        "slow, watchdogd gone", "slow, configd killed", "good, watchdogd gone", "slow, the host rebooted",
-    ]
+    return list(CASES)
 
 
 OUTSIDE = {"slow, the host rebooted"}

@@ -23,7 +23,6 @@ MACHINE = False
 PROGRAMS = ("configd",)
 
 SWAPS = 10_000
-BRIEF = {"SWAPS": 500}
 
 # A user without a name; nobody else has it.
 USER = 61_234
