@@ -12,7 +12,7 @@ struct ConfigCommand: AsyncParsableCommand {
             Apply.self, Tag.self, Tags.self,
             Quarantine.self, Adopt.self, Discard.self,
             Pending.self, Confirm.self, Cancel.self, Leases.self, Release.self, Lock.self,
-            Flags.self, OneFlag.self,
+            Flags.self, OneFlag.self, Backup.self, Verify.self, Restore.self,
         ])
 
     /// Which file a command is about.

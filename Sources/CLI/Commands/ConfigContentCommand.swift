@@ -18,8 +18,6 @@ extension ConfigCommand {
         @OptionGroup var terms: ChangeTerms
         @OptionGroup var common: AskOptions
 
-        /// Bytes of a part. Far less than a frame holds: the question whether the daemon is alive waits behind each part.
-        private static let partBytes = 128 << 10
         private static let largestBytes = 16 << 20
 
         func answer(on screen: Screen) async throws -> Outcome {
@@ -30,25 +28,14 @@ extension ConfigCommand {
             var params = Config.Put.Params(
                 target: target.target, ifVersion: terms.ifVersion, reason: terms.reason, force: terms.force,
                 dryRun: terms.dryRun, lock: ConfigCommand.heldLock)
-            if bytes.count <= Self.partBytes {
+            if bytes.count <= Conversation.partBytes {
                 params.content = .bytes(bytes)
             } else {
-                params.staged = try await stage(bytes, with: configd)
+                params.staged = try await configd.stage(bytes, for: target.target)
             }
             let reply = try await configd.ask(Config.Put.self, params, longest: ConfigCommand.longestChange)
             reply.show(on: screen, common)
             return .good
-        }
-
-        private func stage(_ bytes: [UInt8], with configd: Conversation) async throws -> String {
-            let upload = String(UInt64.random(in: .min ... .max), radix: 16)
-            for start in stride(from: 0, to: bytes.count, by: Self.partBytes) {
-                let part = Array(bytes[start..<min(start + Self.partBytes, bytes.count)])
-                let params = Config.Stage.Params(
-                    target: target.target, upload: upload, offset: Int64(start), content: .bytes(part))
-                _ = try await configd.ask(Config.Stage.self, params, longest: ConfigCommand.longestLook)
-            }
-            return upload
         }
     }
 
@@ -74,5 +61,22 @@ extension ConfigCommand {
                 params.cursor = next
             }
         }
+    }
+}
+
+extension Conversation {
+    /// Bytes of a part. Far less than a frame holds: the question whether the daemon is alive waits behind each part.
+    nonisolated static let partBytes = 128 << 10
+
+    /// Hands over a content in parts; answers the name that it is staged under.
+    func stage(_ bytes: [UInt8], for target: ConfigFile) async throws(RPCError) -> String {
+        let upload = String(UInt64.random(in: .min ... .max), radix: 16)
+        for start in stride(from: 0, to: max(1, bytes.count), by: Self.partBytes) {
+            let part = Array(bytes[start..<min(start + Self.partBytes, bytes.count)])
+            let params = Config.Stage.Params(
+                target: target, upload: upload, offset: Int64(start), content: .bytes(part))
+            _ = try await ask(Config.Stage.self, params, longest: ConfigCommand.longestLook)
+        }
+        return upload
     }
 }

@@ -67,15 +67,22 @@ extension Config {
             package var values: [String: ConfigValue]
             /// Keys whose every line goes.
             package var remove: [String]
+            /// Instead of `values` and `remove`: all that the file is to hold, as of `put`.
+            package var content: ConfigValue?
+            /// Instead of `content`, what the caller staged for the file under this name.
+            package var staged: String?
             /// Only if this is the file's version in force; one file where it is not stops the whole call.
             package var ifVersion: Int64?
 
             package init(
-                file: String, values: [String: ConfigValue] = [:], remove: [String] = [], ifVersion: Int64? = nil
+                file: String, values: [String: ConfigValue] = [:], remove: [String] = [], content: ConfigValue? = nil,
+                staged: String? = nil, ifVersion: Int64? = nil
             ) {
                 self.file = file
                 self.values = values
                 self.remove = remove
+                self.content = content
+                self.staged = staged
                 self.ifVersion = ifVersion
             }
 
@@ -83,13 +90,21 @@ extension Config {
                 file = try fields.value("file")
                 values = try fields.value("values", or: [:])
                 remove = try fields.value("remove", or: [])
+                (content, staged) = try Config.wholeContent(&fields)
+                guard content == nil && staged == nil || values.isEmpty && remove.isEmpty else {
+                    throw WireError(place: "values", problem: "expected no keys beside the whole content")
+                }
                 ifVersion = try fields.optional("ifVersion")
             }
 
             package func write(to object: inout ObjectWriter) {
                 object.member("file", file)
-                object.member("values", values)
-                object.member("remove", remove)
+                if content == nil, staged == nil {
+                    object.member("values", values)
+                    object.member("remove", remove)
+                }
+                object.member("content", content)
+                object.member("staged", staged)
                 object.member("ifVersion", ifVersion)
             }
         }

@@ -3,6 +3,19 @@ package import Wire
 // A file as a whole, of any format: what a file without keys is changed by, and what any file can be read by.
 
 extension Config {
+    /// Reads the two ways in which a whole content is given; at most one of them.
+    static func wholeContent(_ fields: inout Fields) throws(WireError) -> (content: ConfigValue?, staged: String?) {
+        let content: ConfigValue? = try fields.optional("content")
+        let staged: String? = try fields.optional("staged")
+        guard content == nil || staged == nil else {
+            throw WireError(place: "content", problem: "expected either content or staged")
+        }
+        if case .json = content {
+            throw WireError(place: "content", problem: "expected a text or {\"base64\": …}, found a JSON value")
+        }
+        return (content, staged)
+    }
+
     /// `put`: replaces what a file holds, with the guarantees of `set`. A file that is read by key must still be readable.
     package enum Put: RPCMethod {
         package static let name = "put"
@@ -45,13 +58,9 @@ extension Config {
 
             package init(from fields: inout Fields) throws(WireError) {
                 target = try ConfigFile(from: &fields)
-                content = try fields.optional("content")
-                staged = try fields.optional("staged")
-                guard (content == nil) != (staged == nil) else {
+                (content, staged) = try Config.wholeContent(&fields)
+                guard content != nil || staged != nil else {
                     throw WireError(place: "content", problem: "expected either content or staged")
-                }
-                if case .json = content {
-                    throw WireError(place: "content", problem: "expected a text or {\"base64\": …}, found a JSON value")
                 }
                 ifVersion = try fields.optional("ifVersion")
                 reason = try Config.reason(&fields)

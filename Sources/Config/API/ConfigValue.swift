@@ -17,6 +17,13 @@ package enum ConfigValue: Hashable, Sendable {
         }
     }
 
+    /// A stretch of a content as it travels: text wherever that is UTF-8 and no longer than base64 would be. As text, control
+    /// characters and quotes grow up to six times.
+    package init(inMessage bytes: [UInt8]) {
+        let growing = bytes.count { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
+        self = growing > bytes.count / 16 + 64 ? .bytes(bytes) : ConfigValue(bytes)
+    }
+
     /// The value as it is written to a file.
     package var content: [UInt8] {
         switch self {

@@ -28,8 +28,8 @@ package struct Staging: Hashable, Sendable {
         case full
     }
 
-    /// Contents at a time.
-    package static let mostContents = 4
+    /// Contents at a time: the larger files of a service that is restored. Their bytes are bounded apart.
+    package static let mostContents = 16
     /// All of them together: two files of the largest size.
     package static let mostBytes = 2 * EnvEditor.largestFileBytes
     /// How long a content waits for its next part.

@@ -89,24 +89,18 @@ package struct Version: Hashable, Sendable {
         self == Version(draft, after: previous)
     }
 
-    /// Each field with its length before it, so that no two versions run together to the same bytes.
+    /// The version as it travels, at the place that it says it has.
+    package var record: ConfigRecord { Self.record(number, draft, after: previousChain).placed(at: chain) }
+
     private static func link(_ number: Int64, _ draft: Draft, after previous: Digest?) -> Digest {
-        var fields: [[UInt8]] = [
-            Array("mainstay configuration version, form 1".utf8), previous?.bytes ?? [], text(number),
-            Array(draft.origin.rawValue.utf8), draft.restored.map(text) ?? [], draft.content.bytes,
-            text(draft.sizeBytes), text(draft.at.milliseconds), draft.authorUID.map { text(Int64($0)) } ?? [],
-            Array(draft.reason.utf8), text(Int64(draft.identity.uid)), text(Int64(draft.identity.gid)),
-            text(Int64(draft.identity.mode)),
-        ]
-        fields += draft.keys.map { Array($0.utf8) }
-        var sum = SHA256()
-        for field in fields {
-            sum.update(text(Int64(field.count)))
-            sum.update([Byte.colon])
-            sum.update(field)
-        }
-        return sum.finish()
+        record(number, draft, after: previous).chain
     }
 
-    private static func text(_ number: Int64) -> [UInt8] { Array(String(number).utf8) }
+    private static func record(_ number: Int64, _ draft: Draft, after previous: Digest?) -> ConfigRecord {
+        ConfigRecord(
+            number: number, origin: draft.origin, restored: draft.restored, content: draft.content,
+            sizeBytes: draft.sizeBytes, keys: draft.keys, atMs: draft.at.milliseconds,
+            authorUID: draft.authorUID.map(Int64.init), reason: draft.reason, ownerUID: Int64(draft.identity.uid),
+            ownerGID: Int64(draft.identity.gid), mode: Int64(draft.identity.mode), previousChain: previous)
+    }
 }

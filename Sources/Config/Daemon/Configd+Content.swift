@@ -23,7 +23,7 @@ extension Configd {
         }
         server.onLater(Config.Put.self) { [unowned self] params, caller, responder throws(RPCError) in
             let kept = try file(params.target)
-            let content = try content(of: params, caller, kept)
+            let content = try whole(params.content, params.staged, caller, kept)
             var terms = Custody.Terms(
                 authorUID: caller.uid, reason: params.reason, force: params.force,
                 dryRun: params.dryRun || context.isDryRun, lock: params.lock)
@@ -33,11 +33,12 @@ extension Configd {
         }
     }
 
-    private func content(
-        of params: Config.Put.Params, _ caller: Caller, _ kept: KeptFile
+    /// A whole content as it came with a call, or what was staged for it, which is then forgotten.
+    func whole(
+        _ content: ConfigValue?, _ upload: String?, _ caller: Caller, _ kept: KeptFile
     ) throws(RPCError) -> [UInt8] {
-        if let content = params.content { return content.content }
-        let upload = params.staged ?? ""
+        if let content { return content.content }
+        let upload = upload ?? ""
         guard let staged = staging.take(Staging.Owner(uid: caller.uid, file: kept.id, upload: upload)) else {
             throw ConfigErrors.nothingStaged(upload)
         }

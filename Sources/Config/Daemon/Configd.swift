@@ -74,6 +74,7 @@ import Wire
         registerLeases()
         registerLocks()
         registerFlags()
+        registerBackup()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
@@ -316,10 +317,12 @@ import Wire
             guard !parts.contains(where: { $0.kept.id == kept.id }) else {
                 throw ConfigErrors.fileNamedTwice(kept.id.path)
             }
-            parts.append(
-                Custody.Part(
-                    kept: kept, work: .edit(Custody.changes(change.values, change.remove)),
-                    ifVersion: change.ifVersion))
+            let isWhole = change.content != nil || change.staged != nil
+            let work: Custody.Work =
+                isWhole
+                ? .replace(try whole(change.content, change.staged, caller, kept))
+                : .edit(Custody.changes(change.values, change.remove))
+            parts.append(Custody.Part(kept: kept, work: work, ifVersion: change.ifVersion))
         }
         terms.trial = Confirming.terms(params.confirmMs, parts)
         changes.ask(Custody.Request(terms: terms, parts: parts)) { result in

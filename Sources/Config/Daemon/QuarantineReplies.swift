@@ -6,9 +6,6 @@ import Wire
 
 /// What is answered about contents that were set aside, on the store thread. Their bytes are for those who may act alone.
 extension Custody {
-    /// A page's bytes: written as `\u0000` each, so many still fit into a frame.
-    private static let pageBytes = 128 << 10
-
     /// What is kept of a file, the newest first.
     func quarantine(of kept: KeptFile) throws(StepFailure) -> [VersionStore.SetAside] {
         try ledger("read") { () throws(StoreError) in
@@ -35,7 +32,7 @@ extension Custody {
         let end = min(start + Self.pageBytes, content.count)
         return Config.Quarantined.Reply(
             about: message(entry, of: kept, head: head, mayAct: true),
-            content: ConfigValue(Array(content[start..<end])),
+            content: ConfigValue(inMessage: Array(content[start..<end])),
             next: end < content.count ? Int64(end) : nil)
     }
 

@@ -1,5 +1,6 @@
 import ConfigAPI
 import ConfigCore
+import Store
 import Time
 import Wire
 
@@ -7,7 +8,7 @@ import Wire
 /// world-readable file only; fingerprints stand for the rest.
 extension Custody {
     /// What one reply holds at most: half a frame leaves room for what JSON adds to it.
-    private static let pageBytes = 512 << 10
+    static let pageBytes = 512 << 10
     /// A larger value is not shown at all.
     private static let largestShownBytes = 256 << 10
 
@@ -50,18 +51,38 @@ extension Custody {
 
     /// `content`.
     func content(_ kept: KeptFile, _ params: Config.Content.Params) throws(RPCError) -> Config.Content.Reply {
-        let (version, content, _) = try held(kept, version: params.version, mayAct: true)
+        let (version, content) =
+            if let number = params.version { try recorded(kept, version: number) } else {
+                try standing(kept)
+            }
         let start = min(max(0, params.cursor.map { Int(clamping: $0) } ?? 0), content.count)
         let end = min(start + Self.pageBytes, content.count)
-        let page = Array(content[start..<end])
-        var value = ConfigValue(page)
-        // As text, control characters and quotes grow up to six times.
-        let growing = page.count { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
-        if growing > Self.pageBytes / 16 { value = .bytes(page) }
         return Config.Content.Reply(
             service: kept.id.service, file: kept.id.path,
-            version: message(version, hidden: false, tags: try tags(kept)), content: value,
-            next: end < content.count ? Int64(end) : nil)
+            version: message(version, hidden: false, tags: try tags(kept)),
+            content: ConfigValue(inMessage: Array(content[start..<end])), next: end < content.count ? Int64(end) : nil)
+    }
+
+    private func standing(_ kept: KeptFile) throws(RPCError) -> (Version, [UInt8]) {
+        let (version, content, _) = try held(kept, version: nil, mayAct: true)
+        return (version, content)
+    }
+
+    /// A version from the ledger alone: it can be had whatever has become of the file.
+    private func recorded(_ kept: KeptFile, version number: Int64) throws(RPCError) -> (Version, [UInt8]) {
+        let path = kept.id.path
+        let (found, newest) = try answering(kept) { () throws(StepFailure) in
+            try ledger("read") { () throws(StoreError) in
+                try versions.settle()
+                let stretch = try versions.stretch(of: path, after: number - 1, upTo: number, limit: 1)
+                return (stretch.versions.first, try versions.newest(of: path))
+            }
+        }
+        guard let found else { throw ConfigErrors.unknownVersion(number, newest: newest) }
+        guard let version = found.version, version.isWhole else { throw ConfigErrors.versionDamaged(number) }
+        let held = try answering(kept) { () throws(StepFailure) in try self.content(of: version) }
+        guard let content = held else { throw ConfigErrors.versionDamaged(number) }
+        return (version, content)
     }
 
     /// A version, its content, and whether its values are hidden from the caller.
