@@ -98,6 +98,17 @@ import Testing
         }
     }
 
+    @Test("to python-dotenv a key that stands alone has no value, whatever stood before")
+    func pythonUnsetsAKeyThatStandsAlone() {
+        for (file, keys) in [
+            ("K=1\nK\n", []), ("K=1\nK", []), ("K=1\n export K # note\n", []), ("'K'=1\nK\n", []), ("K\nK=1\n", ["K"]),
+            ("K=1\nL=2\nK\n", ["L"]), ("K=1\nK L\n", ["K"]), ("K=1\n# K\n", ["K"]),
+        ] {
+            let reading = DialectReader.read(Array(file.utf8), as: .pythonDotenv)
+            #expect(reading.bindings.map(\.key) == keys, "\(file.debugDescription)")
+        }
+    }
+
     @Test func aPrivateKeyOverManyLinesIsOneValueToEveryReaderWithQuotes() {
         let file = "A=1\nK=\"\(Samples.privateKey)\"\nB=2\n"
         for name in Self.columns where name != "docker" {

@@ -47,6 +47,10 @@ import Time
         #expect(try edited("K=1\nL=2\nK=3\n", "K", "4") == "K=1\nL=2\nK=4\n")
     }
 
+    @Test func whereAKeyStandsAloneLaterANewLineCountsToTheReaderThatItUnsetsItFor() throws {
+        #expect(try edited("K=1\nK\n", "K", "2", readers: ["python-dotenv"]) == "K=1\nK\nK=2\n")
+    }
+
     @Test func theQuotingThatStandsIsKeptWhereItWillDo() throws {
         #expect(try edited("K=\"old\"\n", "K", "new") == "K=\"new\"\n")
         #expect(try edited("K='old'\n", "K", "new") == "K='new'\n")

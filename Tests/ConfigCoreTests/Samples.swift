@@ -53,7 +53,7 @@ enum Samples {
         for _ in 0..<Int.random(in: 0...6, using: &random) {
             let key = keys[Int.random(in: 0..<keys.count, using: &random)]
             let text = value(&random)
-            switch Int.random(in: 0..<12, using: &random) {
+            switch Int.random(in: 0..<13, using: &random) {
             case 0: lines.append("# \(text.filter { $0 != "\n" })")
             case 1: lines.append("")
             case 2: lines.append("export \(key)='plain'")
@@ -65,6 +65,7 @@ enum Samples {
             case 8: lines.append("\(key)=")
             case 9: lines.append("  \(key)=word")
             case 10: lines.append("\(key)='\(text.filter { $0 != "'" })'")
+            case 11: lines.append(Bool.random(using: &random) ? key : "\(key) # note")
             default: lines.append("\(key)=\(Int.random(in: 0...99999, using: &random))")
             }
         }

@@ -69,7 +69,7 @@ extension Dialect {
         key: KeyRule(
             bytes: ("=#" as ByteSet).union(spacesAndNewlines).inverted, quotedBy: Byte.singleQuote,
             beforeSeparator: spaces, valid: ByteSet().inverted, whenInvalid: .skipsLine,
-            withoutSeparator: .skipsLine),
+            withoutSeparator: .unsets),
         value: ValueRule(
             leading: spaces,
             quotes: [

@@ -96,6 +96,8 @@ package struct Dialect: Hashable, Sendable {
         case dropsBinding
         /// The name is taken over from the environment, so the file sets nothing.
         case inherits
+        /// The key has no value, whatever stood before; with more than a comment behind it the line is skipped (python-dotenv).
+        case unsets
         /// Nothing after it is read.
         case endsReading
         /// The reader refuses the whole file.

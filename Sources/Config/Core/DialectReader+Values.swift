@@ -197,7 +197,7 @@ extension DialectReader {
     }
 
     /// Whether only blanks and a comment stand before the line's end.
-    private func tailFits(after place: Int) -> Bool {
+    func tailFits(after place: Int) -> Bool {
         var at = place
         while at < end, bytes[at] == Byte.space || (0x09...0x0D).contains(bytes[at]),
             !dialect.newlines.contains(bytes[at])

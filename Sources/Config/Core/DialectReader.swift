@@ -78,7 +78,11 @@ package struct DialectReader {
         skip(rule.beforeSeparator)
         guard skipSeparator() else {
             position = max(keyEnd, start + 1)
-            if rule.withoutSeparator == .inherits, !isValid {
+            if rule.withoutSeparator == .unsets, isValid, tailFits(after: keyEnd) {
+                let name = String(decoding: bytes[key], as: UTF8.self)
+                reading.bindings.removeAll { $0.key == name }
+                skipLine()
+            } else if rule.withoutSeparator == .inherits, !isValid {
                 conclude(rule.whenInvalid, at: start, "takes no such name")
             } else if exported, rule.withoutSeparator == .fails, isValid {
                 skipLine()
@@ -173,7 +177,7 @@ package struct DialectReader {
 
     private mutating func conclude(_ consequence: Dialect.Consequence, at offset: Int, _ reason: String) {
         switch consequence {
-        case .skipsLine, .inherits, .dropsBinding: skipLine()
+        case .skipsLine, .inherits, .unsets, .dropsBinding: skipLine()
         case .endsReading: position = end
         case .fails: fail(at: offset, reason)
         }
