@@ -302,4 +302,24 @@ import Wire
         #expect(try host.text(".env").contains("PORT=3003"))
         await host.stop()
     }
+
+    @Test("The seed's backup names all files at once, and its restore brings all of them back")
+    func seedBackup() async throws {
+        let host = try await Host(try Self.fixture(files: [".env": Self.env, "x.json": Self.json]))
+        let backup = try await host.client.call(Config.BackupConfig.self, ServiceParams(service: "gateway"))
+        #expect(backup.versions == ["\(host.root)/.env": 1, "\(host.root)/x.json": 1], "x.bin never was there")
+        _ = try await host.client.call(
+            Config.Set.self, .init(target: host.target(".env"), values: ["PORT": .text("1")]))
+        _ = try await host.client.call(
+            Config.Set.self, .init(target: host.target("x.json"), values: ["/rate": .json("2")]))
+        let restored = try await host.client.call(
+            Config.RestoreConfig.self, .init(service: "gateway", backupId: backup.backupId, reason: "back"))
+        #expect(restored.files.map(\.version) == [3, 3])
+        #expect(try host.text(".env") == Self.env)
+        #expect(try host.text("x.json") == Self.json)
+        let refusal = await host.client.refusal(
+            Config.RestoreConfig.self, .init(service: "gateway", backupId: "other"))
+        #expect(refusal?.name == "unknownTag")
+        await host.stop()
+    }
 }

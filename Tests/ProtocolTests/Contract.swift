@@ -74,6 +74,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Config.Apply.self), Contract(Config.Tag.self), Contract(Config.Untag.self),
                 Contract(Config.Tags.self),
                 Contract(Config.Backup.self), Contract(Config.Records.self), Contract(Config.Verify.self),
+                Contract(Config.BackupConfig.self), Contract(Config.RestoreConfig.self),
                 Contract(Config.Quarantine.self), Contract(Config.Quarantined.self), Contract(Config.Adopt.self),
                 Contract(Config.Discard.self),
                 Contract(Config.Lint.self), Contract(Config.LintContent.self),

@@ -75,6 +75,7 @@ import Wire
         registerLocks()
         registerFlags()
         registerBackup()
+        registerSeedBackups()
         context.figures.add("mainstay_config_files", .gauge) { [unowned self] in Double(files.count) }
         context.figures.add("mainstay_config_versions_applied_total", .counter) { [unowned self] in Double(applied) }
         context.figures.add("mainstay_config_changes_refused_total", .counter) { [unowned self] in Double(refusals) }
