@@ -291,6 +291,12 @@ import Wire
         unlink("\(host.root)/.env")
         let content = try await host.client.call(Config.Content.self, .init(target: host.target(".env"), version: 1))
         #expect(content.content == .text(Self.env))
+        let rest = try await host.client.call(
+            Config.Content.self, .init(target: host.target(".env"), version: 1, cursor: 5))
+        #expect(rest.content == .text(String(Self.env.dropFirst(5))) && rest.next == nil)
+        let past = try await host.client.call(
+            Config.Content.self, .init(target: host.target(".env"), version: 1, cursor: 5000))
+        #expect(past.content == .text("") && past.next == nil)
         #expect(
             await host.client.refusal(Config.Content.self, .init(target: host.target(".env"), version: 99))?.name
                 == "unknownVersion")

@@ -105,15 +105,21 @@ private struct BundleMaker {
         var params = Config.Records.Params(target: target, upTo: file.newest)
         if versions == .newest { params.cursor = file.newest - 1 }
         var last: Int64 = 0
+        // Up to here retention took some away, before the backup began or meanwhile.
+        var letGo: Int64 = versions == .newest ? file.newest - 1 : 0
         var next: Int64?
         repeat {
             let page = try await configd.ask(Config.Records.self, params, longest: ConfigCommand.longestLook)
             for number in page.unreadable { complaints.append("\(file.file): \(lost(number, "cannot be read"))") }
             for record in page.records {
                 // What is missing without a reason stays a gap that a check of the bundle tells of.
-                let isLetGo = record.number - 1 <= page.retiredUpTo || versions == .newest
-                let isAfterGap = record.number != last + 1 && isLetGo
-                if try await take(record, of: target, isAfterGap: isAfterGap) { last = record.number }
+                letGo = max(letGo, page.retiredUpTo)
+                let isAfterGap = record.number != last + 1 && record.number - 1 <= letGo
+                if try await take(record, of: target, isAfterGap: isAfterGap) {
+                    last = record.number
+                } else {
+                    letGo = record.number
+                }
                 progress.show("\(file.file): version \(record.number) of \(file.newest)")
             }
             next = page.next
@@ -138,7 +144,7 @@ private struct BundleMaker {
                 isLost = true
             }
         }
-        if isLost { complaints.append("\(target.file ?? ""): \(lost(record.number, "has a damaged content"))") }
+        if isLost { complaints.append("\(target.file ?? ""): \(lost(record.number, "is damaged"))") }
         try output.write(writer.version(BundledVersion(record, isAfterGap: isAfterGap, isLost: isLost)))
         return true
     }

@@ -169,7 +169,9 @@ private struct Restoration {
         params.dryRun = dryRun
         var small = 0
         for file in files {
-            let bytes = contents[file.record.content] ?? []
+            guard let bytes = contents[file.record.content] else {
+                throw ConfigErrors.bundleLacks("content of \(file.path)", has: [])
+            }
             var change = Config.Apply.FileChange(file: file.path)
             if bytes.count <= Self.smallBytes, small + bytes.count <= Self.mostSmallBytes {
                 small += bytes.count

@@ -51,25 +51,32 @@ extension Custody {
 
     /// `content`.
     func content(_ kept: KeptFile, _ params: Config.Content.Params) throws(RPCError) -> Config.Content.Reply {
-        let (version, content) =
-            if let number = params.version { try recorded(kept, version: number) } else {
-                try standing(kept)
+        let start = max(0, params.cursor ?? 0)
+        let (version, page) =
+            if let number = params.version { try recorded(kept, version: number, from: start) } else {
+                try standing(kept, from: start)
             }
-        let start = min(max(0, params.cursor.map { Int(clamping: $0) } ?? 0), content.count)
-        let end = min(start + Self.pageBytes, content.count)
+        let end = start + Int64(page.count)
         return Config.Content.Reply(
             service: kept.id.service, file: kept.id.path,
             version: message(version, hidden: false, tags: try tags(kept)),
-            content: ConfigValue(inMessage: Array(content[start..<end])), next: end < content.count ? Int64(end) : nil)
+            content: ConfigValue(inMessage: page), next: page.isEmpty || end >= version.draft.sizeBytes ? nil : end)
     }
 
-    private func standing(_ kept: KeptFile) throws(RPCError) -> (Version, [UInt8]) {
+    private func standing(_ kept: KeptFile, from start: Int64) throws(RPCError) -> (Version, [UInt8]) {
         let (version, content, _) = try held(kept, version: nil, mayAct: true)
-        return (version, content)
+        return (version, Self.page(of: content, from: start))
     }
 
-    /// A version from the ledger alone: it can be had whatever has become of the file.
-    private func recorded(_ kept: KeptFile, version number: Int64) throws(RPCError) -> (Version, [UInt8]) {
+    private static func page(of content: [UInt8], from start: Int64) -> [UInt8] {
+        Array(content.dropFirst(Int(clamping: start)).prefix(pageBytes))
+    }
+
+    /// A page of a version from the ledger alone: it can be had whatever has become of the file. With the first page all of the
+    /// content is held against its sum; again with each, and a file of 16 MiB would be summed 32 times.
+    private func recorded(
+        _ kept: KeptFile, version number: Int64, from start: Int64
+    ) throws(RPCError) -> (Version, [UInt8]) {
         let path = kept.id.path
         let (found, newest) = try answering(kept) { () throws(StepFailure) in
             try ledger("read") { () throws(StoreError) in
@@ -80,9 +87,14 @@ extension Custody {
         }
         guard let found else { throw ConfigErrors.unknownVersion(number, newest: newest) }
         guard let version = found.version, version.isWhole else { throw ConfigErrors.versionDamaged(number) }
-        let held = try answering(kept) { () throws(StepFailure) in try self.content(of: version) }
-        guard let content = held else { throw ConfigErrors.versionDamaged(number) }
-        return (version, content)
+        let held = try answering(kept) { () throws(StepFailure) in
+            guard start > 0 else { return try content(of: version).map { Self.page(of: $0, from: 0) } }
+            return try ledger("read") { () throws(StoreError) in
+                try versions.stretch(of: version.draft.content, from: start, count: Int64(Self.pageBytes))
+            }
+        }
+        guard let page = held else { throw ConfigErrors.versionDamaged(number) }
+        return (version, page)
     }
 
     /// A version, its content, and whether its values are hidden from the caller.

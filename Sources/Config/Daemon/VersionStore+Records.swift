@@ -1,5 +1,6 @@
 import ConfigCore
 import Store
+import Wire
 
 /// Versions as the ledger has them, sound or not: for whoever looks for what is wrong, or saves what is left.
 extension VersionStore {
@@ -43,6 +44,18 @@ extension VersionStore {
         var newest: Int64 = 0
         try statement.rows { row in newest = row.integer(0) }
         return newest
+    }
+
+    /// Bytes of a content from the place `start` on, `count` at most, not held against its sum; nil where it is gone.
+    func stretch(of content: Digest, from start: Int64, count: Int64) throws(StoreError) -> [UInt8]? {
+        let statement = try statement("SELECT substr(bytes, ?2, ?3) FROM content WHERE digest = ?1")
+        statement.bind(content.bytes, at: 1)
+        // SQLite counts from 1.
+        statement.bind(start + 1, at: 2)
+        statement.bind(count, at: 3)
+        var stretch: [UInt8]?
+        try statement.rows { row in stretch = row.bytes(0) }
+        return stretch
     }
 
     /// Whether a content is there, sound or not.
