@@ -18,7 +18,8 @@ CALLS = (
 )
 _LINE = re.compile(r"(\d+) +(.*)")
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+|\?)")
-_RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
+# strace does not know the name of a call that a KILL cut off.
+_RESUMED = re.compile(r"<\.\.\. (?:\w+|\?\?\?) resumed>(.*)")
 _UNFINISHED = " <unfinished ...>"
 
 
