@@ -311,7 +311,8 @@ package enum ConfigErrors {
     package static func textOnly(_ key: String) -> RPCError {
         RPCError(
             code: 1156, name: "textOnly", message: "\(key) is of an .env file, which takes texts and no JSON",
-            remedy: "Send the value as a string", details: ["key": .string(key)])
+            remedy: "Send the value as a string; where the file is JSON, declare it with `format: json`",
+            details: ["key": .string(key)])
     }
 
     /// A part of a content that does not go on where the parts before it end.
