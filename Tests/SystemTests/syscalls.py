@@ -18,8 +18,9 @@ CALLS = (
 )
 _LINE = re.compile(r"(\d+) +(.*)")
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+|\?)")
-# strace does not know the name of a call that a KILL cut off.
-_RESUMED = re.compile(r"<\.\.\. (?:\w+|\?\?\?) resumed>(.*)")
+_RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
+# strace does not know the name of a call that a KILL cut off, at its beginning or its end: it has no result.
+_CUT_OFF = ("???(", "<... ??? resumed>")
 _UNFINISHED = " <unfinished ...>"
 
 
@@ -73,6 +74,9 @@ def parse(text):
     for line in text.splitlines():
         thread, rest = _LINE.match(line).groups()
         if rest.startswith(("+++", "---")):
+            continue
+        if rest.startswith(_CUT_OFF):
+            open_calls.pop(thread, None)
             continue
         if rest.endswith(_UNFINISHED):
             begun = rest.removesuffix(_UNFINISHED)
