@@ -9,22 +9,7 @@ extension Config {
         package static let name = "backup"
         package static let access = Access.act
 
-        package struct Params: WireObject {
-            /// Only this service's files; all where nil.
-            package var service: String?
-
-            package init(service: String? = nil) {
-                self.service = service
-            }
-
-            package init(from fields: inout Fields) throws(WireError) {
-                service = try fields.optional("service")
-            }
-
-            package func write(to object: inout ObjectWriter) {
-                object.member("service", service)
-            }
-        }
+        package typealias Params = ScopeParams
 
         package struct Reply: WireObject {
             /// When they were seen, in milliseconds since 1970.

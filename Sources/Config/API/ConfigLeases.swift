@@ -103,22 +103,7 @@ extension Config {
         package static let name = "leases"
         package static let access = Access.read
 
-        package struct Params: WireObject {
-            /// Of this service alone; of all where nil.
-            package var service: String?
-
-            package init(service: String? = nil) {
-                self.service = service
-            }
-
-            package init(from fields: inout Fields) throws(WireError) {
-                service = try fields.optional("service")
-            }
-
-            package func write(to object: inout ObjectWriter) {
-                object.member("service", service)
-            }
-        }
+        package typealias Params = ScopeParams
 
         package struct Reply: WireObject {
             /// By file and key. Values beyond half a frame are left out.

@@ -10,25 +10,17 @@ extension Configd {
         _ params: Config.Discard.Params, _ caller: Caller, _ responder: Responder<ConfigQuarantined>
     ) throws(RPCError) {
         let kept = try file(params.target)
-        store.submit(
-            deadline: ChangeQueue.deadline,
-            { custody in
-                do throws(RPCError) {
-                    return Result<ConfigQuarantined, RPCError>.success(try custody.discard(params.quarantine, kept))
-                } catch { return .failure(error) }
-            },
-            then: { [weak self] result in
-                switch result {
-                case .success(.success(let entry)):
-                    self?.context.log.write(ConfigJournal.discarded(entry, uid: caller.uid))
-                    var told = entry
-                    told.checksum = nil
-                    self?.context.publish(ConfigEvents.discarded, told)
-                    responder.succeed(entry)
-                case .success(.failure(let error)): responder.fail(error)
-                case .failure(let error): responder.fail(Self.error(error))
-                }
-            })
+        ask { custody throws(RPCError) in
+            try custody.discard(params.quarantine, kept)
+        } then: { [weak self] result in
+            if case .success(let entry) = result {
+                self?.context.log.write(ConfigJournal.discarded(entry, uid: caller.uid))
+                var told = entry
+                told.checksum = nil
+                self?.context.publish(ConfigEvents.discarded, told)
+            }
+            responder.give(result)
+        }
     }
 }
 

@@ -21,25 +21,19 @@ extension Configd {
             let terms = Custody.Terms(
                 authorUID: caller.uid, reason: params.reason, force: params.force, dryRun: context.isDryRun,
                 lock: params.lock)
-            store.submit(
-                deadline: ChangeQueue.deadline,
-                { custody in
-                    do throws(RPCError) {
-                        return Result<[KeptFile], RPCError>.success(try custody.named(params.backupId, files))
-                    } catch { return .failure(error) }
-                },
-                then: { [weak self] result in
-                    switch result {
-                    case .success(.success(let named)):
-                        let goal = Custody.Work.rollback(to: .tag(params.backupId))
-                        let parts = named.map { Custody.Part(kept: $0, work: goal) }
-                        self?.changes.ask(Custody.Request(terms: terms, parts: parts)) { result in
-                            responder.give(result.map { Config.Apply.Reply(files: $0) })
-                        }
-                    case .success(.failure(let error)): responder.fail(error)
-                    case .failure(let error): responder.fail(Self.error(error))
+            ask { custody throws(RPCError) in
+                try custody.named(params.backupId, files)
+            } then: { [weak self] result in
+                switch result {
+                case .success(let named):
+                    let goal = Custody.Work.rollback(to: .tag(params.backupId))
+                    let parts = named.map { Custody.Part(kept: $0, work: goal) }
+                    self?.changes.ask(Custody.Request(terms: terms, parts: parts)) { result in
+                        responder.give(result.map { Config.Apply.Reply(files: $0) })
                     }
-                })
+                case .failure(let error): responder.fail(error)
+                }
+            }
         }
     }
 }

@@ -363,17 +363,25 @@ import Wire
     func ask<Reply: WireObject>(
         _ responder: Responder<Reply>, _ question: @escaping @Sendable (Custody) throws(RPCError) -> Reply
     ) {
+        ask(question) { responder.give($0) }
+    }
+
+    /// Asks the store thread; `then` is told what it answered.
+    func ask<Value: Sendable>(
+        _ question: @escaping @Sendable (Custody) throws(RPCError) -> Value,
+        then: @escaping @Loop @Sendable (Result<Value, RPCError>) -> Void
+    ) {
         store.submit(
             deadline: Self.jobDeadline,
             { custody in
-                do throws(RPCError) { return Result<Reply, RPCError>.success(try question(custody)) } catch {
+                do throws(RPCError) { return Result<Value, RPCError>.success(try question(custody)) } catch {
                     return .failure(error)
                 }
             },
             then: { result in
                 switch result {
-                case .success(let answer): responder.give(answer)
-                case .failure(let error): responder.fail(Self.error(error))
+                case .success(let answer): then(answer)
+                case .failure(let error): then(.failure(Self.error(error)))
                 }
             })
     }

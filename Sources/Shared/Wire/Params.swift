@@ -17,6 +17,24 @@ package struct ServiceParams: WireObject {
     }
 }
 
+/// One service, or all of them.
+package struct ScopeParams: WireObject {
+    /// Only this service; all where nil.
+    package var service: String?
+
+    package init(service: String? = nil) {
+        self.service = service
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        service = try fields.optional("service")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("service", service)
+    }
+}
+
 /// One page of a list, of one service or of all.
 package struct ListParams: WireObject {
     /// Only this service's; all where nil.
