@@ -115,12 +115,12 @@ import Wire
         }
     }
 
-    /// Nobody waits: soon, if nobody comes, what was concluded is made durable.
+    /// Nobody waits: soon, if nobody comes, the store thread does what a rest is for.
     private func rest() {
         let groups = groups
         _ = Loop.after(Self.restBeforeSync) { [weak self] in
             guard let self, self.groups == groups else { return }
-            store.submit { try $0.syncLedger() }
+            store.submit { try $0.rest() }
         }
     }
 

@@ -66,6 +66,12 @@ final class Custody {
         replaced = []
     }
 
+    /// Nothing was asked for a while: makes durable what was concluded without a wait, and gives back what a burst took.
+    func rest() throws(StepFailure) {
+        Heap.giveBack()
+        try ledger("make durable") { () throws(StoreError) in try versions.syncLog() }
+    }
+
     // MARK: What was read last
 
     /// The file that was changed last, as its readers read it: the next change begins with what this one has made.
@@ -225,11 +231,6 @@ final class Custody {
     }
 
     // MARK: The ledger
-
-    /// Makes durable what was concluded without a wait.
-    func syncLedger() throws(StepFailure) {
-        try ledger("make durable") { () throws(StoreError) in try versions.syncLog() }
-    }
 
     func version(_ number: Int64, of kept: KeptFile) throws(StepFailure) -> Version? {
         try ledger("read") { () throws(StoreError) in try versions.version(number, of: kept.id.path) }

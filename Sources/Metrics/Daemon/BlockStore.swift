@@ -1,4 +1,5 @@
 import MetricsCore
+import Runtime
 import Store
 
 /// What the disk holds: series, blocks, chunks and the log, in one SQLite file. It lives on the thread `store`.
@@ -111,6 +112,13 @@ final class BlockStore {
         try insertBlock.run()
         deleteLog.bind(block.number, at: 1)
         try deleteLog.run()
+    }
+
+    /// Gives back what a block took on its way to the disk: its pages in the cache, which nothing here reads again, and the room
+    /// that the head's columns had.
+    func giveBackMemory() {
+        store.releaseMemory()
+        Heap.giveBack()
     }
 
     func blocks() throws(StoreError) -> [BlockSummary] {

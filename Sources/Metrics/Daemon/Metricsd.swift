@@ -163,9 +163,13 @@ import Wire
     /// The job itself tells how it went, however late: a commit is never taken for lost while it may still succeed.
     private func commit(_ batch: Batch) {
         let sequence = batch.sequence
+        let hasBlocks = !batch.sealed.isEmpty
         store.submit(deadline: .seconds(2)) { [weak self] file in
             let result = Result { try file.store().commit(batch) }
-            Loop.post { self?.committed(sequence, result) }
+            Loop.post {
+                self?.committed(sequence, result)
+                if hasBlocks { self?.giveBackMemory() }
+            }
         } then: { [weak self] result in
             if case .failure(let error) = result, !Self.isLate(error) { self?.committed(sequence, .failure(error)) }
         }
@@ -184,6 +188,11 @@ import Wire
             }
         }
         finishIfFlushed()
+    }
+
+    /// When the head has let go of blocks that are on disk.
+    private func giveBackMemory() {
+        store.submit { file in try file.store().giveBackMemory() }
     }
 
     private func listBlocks() {

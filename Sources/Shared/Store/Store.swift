@@ -160,6 +160,12 @@ package final class Store {
         try prepare("PRAGMA incremental_vacuum(\(pages))").rows { _ in }
     }
 
+    /// Frees the pages of the cache that no statement uses (https://www.sqlite.org/c3ref/db_release_memory.html): what is read
+    /// next comes from the kernel's cache.
+    package func releaseMemory() {
+        sqlite3_db_release_memory(connection)
+    }
+
     /// Damage that SQLite finds in its own structures, at most 10 lines; empty where there is none. Reads the whole file.
     package func damage() throws(StoreError) -> [String] {
         var found: [String] = []

@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/openat2.h>
 #include <linux/sock_diag.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -46,6 +47,9 @@
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
 #endif
+
+/// malloc_trim(3): the free pages of all arenas go back to the kernel. Glibc's module leaves malloc.h out.
+static inline void mainstay_trim_heap(void) { malloc_trim(0); }
 
 /// What SO_PEERCRED gives (unix(7)).
 struct mainstay_ucred {
