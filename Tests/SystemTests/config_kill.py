@@ -38,7 +38,12 @@ class Trap:
         """Ends it, and returns the calls that it saw."""
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(10)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            # It waits for a thread that will not stop. The kernel lets go of what a tracer that is killed has traced.
+            self.process.kill()
+            self.process.wait(10)
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return [line for line in lines if not line.startswith(("+++", "---"))]
 
@@ -54,7 +59,10 @@ def calls_of(prepare, act):
         act(bench)
         counts, calls = {}, []
         for line in trap.close():
-            name = re.match(r"\w+", line).group()
+            # A call without a name is one that strace met when it came or left.
+            if (match := re.match(r"\w+", line)) is None:
+                continue
+            name = match.group()
             counts[name] = counts.get(name, 0) + 1
             if name not in NO_PART:
                 calls.append((name, counts[name]))

@@ -56,9 +56,11 @@ def outside(case, host, runs):
     environment = {**os.environ, "MAINSTAY_CONFIGD": str(pathlib.Path(host.build) / "configd")}
     for _ in range(runs):
         began = time.monotonic()
-        done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError(f"{case}: the run ended with {done.returncode}")
+            sys.stderr.write(done.stderr)
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise RuntimeError(f"{case}: the run ended with {done.returncode}: {last}")
         yield {**json.loads(done.stdout), "seconds": round(time.monotonic() - began)}
 
 
@@ -227,7 +229,7 @@ def canary(kind, folder):
 
 def kill_on(kind):
     """KILL before each call; the folder of every bench is on the file system."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-filesystems-", dir="/var/tmp"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-filesystems-", dir="/dev/shm"))
     place = folder / "mounted"
     place.mkdir()
     words = ["mount", "-t", "tmpfs", "none", str(place)]
@@ -249,7 +251,8 @@ def kill_on(kind):
                 result[key] += figures[key]
         return result
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        # Lazily: it is gone from the tree at once, and for good with the last program that still has a file of it open.
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
         shutil.rmtree(folder)
 
 
