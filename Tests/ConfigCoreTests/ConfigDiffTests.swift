@@ -176,4 +176,60 @@ import Time
             }
         }
     }
+
+    // MARK: Changed keys, the short way and the long one
+
+    private static func shortWay(_ old: String, _ new: String) -> [String]? {
+        let (before, after) = (node.read(Samples.bytes(old)), node.read(Samples.bytes(new)))
+        return before.readings[0].changedKeys(to: after.readings[0])
+    }
+
+    @Test("assignments that stand where they stood are compared without a look-up")
+    func changedAssignments() {
+        #expect(Self.shortWay("A=1\nB=2\n", "A=1\nB=2\n") == [])
+        #expect(Self.shortWay("A=1\nB=2\n", "A=1\nB=3\n") == ["B"])
+        #expect(Self.shortWay("A=1\nB=2\n", "B=2\nA=1\n") == nil)
+        #expect(Self.shortWay("A=1\n", "A=1\nB=2\n") == nil)
+        // One that a later one covers counts as changed here, each key once.
+        #expect(Self.shortWay("A=1\nA=2\nA=3\n", "A=5\nA=6\nA=3\n") == ["A"])
+        let many = (1...9).map { "K\($0)=" }
+        #expect(Self.shortWay(many.map { $0 + "1\n" }.joined(), many.map { $0 + "2\n" }.joined()) == nil)
+    }
+
+    @Test("a covered assignment that changed is no changed key")
+    func coveredAssignment() {
+        func changed(_ old: String, _ new: String) -> [String] {
+            ConfigDiff.changedKeys(
+                from: Self.node.read(Samples.bytes(old)), to: Self.node.read(Samples.bytes(new)), atMost: 10)
+        }
+        #expect(changed("A=1\nA=3\nB=1\n", "A=5\nA=3\nB=2\n") == ["B"])
+        #expect(changed("A=1\nA=3\n", "A=1\nA=4\n") == ["A"])
+        #expect(changed("A=1\nB=2\n", "B=2\n") == ["A"])
+    }
+
+    @Test("both ways tell the same keys of any two files")
+    func bothWaysAgree() {
+        var random = SeededRandom(seed: 11)
+        var short = 0
+        for _ in 0..<2000 {
+            let old = Self.node.read(Samples.bytes(Samples.file(&random)))
+            // Most often the same file with one byte changed, as an edit leaves it.
+            var bytes = old.bytes
+            if !bytes.isEmpty {
+                bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 48...57, using: &random)
+            }
+            let new = Self.node.read(Bool.random(using: &random) ? bytes : Samples.bytes(Samples.file(&random)))
+            if old.readings[0].changedKeys(to: new.readings[0]) != nil { short += 1 }
+            let (was, becomes) = (old.effective[0], new.effective[0])
+            let meant = Set(was.keys).union(becomes.keys).filter { was[$0] != becomes[$0] }
+            let told = ConfigDiff.changedKeys(from: old, to: new, atMost: 1000)
+            // Keys that are not told by name are one.
+            let shown = Set(
+                meant.map { key in
+                    told.contains(Secrets.shown(key)) ? Secrets.shown(key) : Secrets.namelessKey
+                })
+            #expect(Set(told) == shown)
+        }
+        #expect(short > 300)
+    }
 }

@@ -193,7 +193,7 @@ import Wire
 
     /// Changes the rows of trials as they lie in the ledger.
     private static func rewrite(_ files: Files, _ change: (String) -> String) throws {
-        let custody = try Custody(folder: "\(files.fixture.places.state)/configd")
+        let custody = try Custody(folder: "\(files.fixture.places.state)/configd", beside: DaemonFixture.beside)
         for trial in try custody.allTrials().values {
             let text = change(JSONWriter.text(of: trial))
             try custody.versions.keep(Trial(wire: JSONReader.read(Array(text.utf8))))

@@ -309,7 +309,7 @@ import Wire
         let path = "\(fixture.root)/.env"
         try Self.write("A=secret\nB=secret\n", path)
         try fixture.writeService("gateway", Self.service(path))
-        let custody = try Custody(folder: "\(fixture.places.state)/configd")
+        let custody = try Custody(folder: "\(fixture.places.state)/configd", beside: DaemonFixture.beside)
         let kept = try #require(KeptFile.all(try fixture.settings()).first)
         let hidden = try custody.entries(kept, version: nil, keys: nil, cursor: nil, mayAct: false)
         #expect(hidden.hidden)
@@ -352,7 +352,7 @@ import Wire
         let path = "\(fixture.root)/.env"
         try Self.write("A=1\n", path)
         try fixture.writeService("gateway", Self.service(path))
-        let custody = try Custody(folder: nil)
+        let custody = try Custody(folder: nil, beside: DaemonFixture.beside)
         let kept = try #require(KeptFile.all(try fixture.settings()).first)
         let part = Custody.Part(kept: kept, work: .edit(Custody.changes(["A": .text("2")], [])), ifVersion: 1)
         let request = Custody.Request(

@@ -240,7 +240,7 @@ import Wire
     @Test("A lease is in force with its version, and not where the write was refused")
     func refusedWrite() throws {
         let world = try World()
-        let custody = try Custody(folder: world.state)
+        let custody = try Custody(folder: world.state, beside: DaemonFixture.beside)
         let kept = try world.kept()
         _ = custody.change([Self.request(kept, ["LEVEL": "debug"], forMs: 9000)], announced: [:])
         guard mount(world.path, world.path, nil, UInt(MS_BIND), nil) == 0 else { return }
@@ -263,7 +263,7 @@ import Wire
             let kept = try world.kept()
             let after = Self.before.replacing("info", with: "debug")
             do {
-                let custody = try Custody(folder: world.state)
+                let custody = try Custody(folder: world.state, beside: DaemonFixture.beside)
                 let head = try #require(try custody.look(kept).head)
                 let version = Version(
                     Version.Draft(
@@ -288,7 +288,7 @@ import Wire
                 custody.release()
             }
             if hasRenamed { try world.write(after) }
-            let custody = try Custody(folder: world.state)
+            let custody = try Custody(folder: world.state, beside: DaemonFixture.beside)
             let sight = try custody.look(kept)
             #expect(sight.head?.number == (hasRenamed ? 2 : 1))
             #expect(try custody.leases(of: kept).map(\.key) == (hasRenamed ? ["LEVEL"] : []))

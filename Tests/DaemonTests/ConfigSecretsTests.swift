@@ -114,7 +114,7 @@ import Wire
         try Data(Self.before.utf8).write(to: URL(filePath: path))
         chmod(path, 0o600)
         try fixture.writeService("gateway", "unit: g.service\nconfig:\n  files:\n    - path: \(path)\n")
-        let custody = try Custody(folder: nil)
+        let custody = try Custody(folder: nil, beside: DaemonFixture.beside)
         let kept = try #require(KeptFile.all(try fixture.settings()).first)
         let diff = try custody.difference(kept, .init(target: Self.target, from: 0, to: 1), mayAct: false)
         #expect(diff.hidden)

@@ -127,7 +127,7 @@ import Wire
 
     @Test func changesThatWaitTogetherAreOneWriteAndAVersionEach() throws {
         let files = try Files()
-        let custody = try Custody(folder: files.fixture.places.state)
+        let custody = try Custody(folder: files.fixture.places.state, beside: DaemonFixture.beside)
         let kept = try #require(KeptFile.all(try files.fixture.settings()).first)
         let changed = custody.change(
             [
@@ -153,7 +153,7 @@ import Wire
 
     @Test func aWriteThatFailsFailsEveryChangeInItAndNoOther() throws {
         let files = try Files()
-        let custody = try Custody(folder: files.fixture.places.state)
+        let custody = try Custody(folder: files.fixture.places.state, beside: DaemonFixture.beside)
         let kept = try #require(KeptFile.all(try files.fixture.settings()).first)
         _ = custody.change([Self.request(kept, "A", "2")], announced: [:])
         guard mount(files.paths[0], files.paths[0], nil, UInt(MS_BIND), nil) == 0 else { return }
@@ -172,7 +172,7 @@ import Wire
 
     @Test func retentionDropsTheOldestAndHistoryStaysWhole() throws {
         let files = try Files()
-        let custody = try Custody(folder: files.fixture.places.state)
+        let custody = try Custody(folder: files.fixture.places.state, beside: DaemonFixture.beside)
         var kept = try #require(KeptFile.all(try files.fixture.settings()).first)
         kept.versionsKept = 3
         for value in 2...80 { _ = custody.change([Self.request(kept, "A", "\(value % 50)")], announced: [:]) }

@@ -8,6 +8,9 @@ import Wire
 
 /// A folder of its own for one test, with everything a daemon needs, removed at the end.
 struct DaemonFixture: ~Copyable {
+    /// For what goes on beside a test's own thread.
+    static let beside = Worker<Void>(name: "beside") {}
+
     let root: String
     let places: DaemonContext.Places
 

@@ -229,4 +229,19 @@ private func failure(_ body: () throws(StoreError) -> Void) -> StoreError? {
         let thrown = failure { () throws(StoreError) in try store.execute("SELEKT") }
         #expect(thrown?.message.contains("syntax error") == true)
     }
+
+    @Test("memory given back costs no row, and statements go on")
+    func releasedMemory() throws {
+        let store = try Store(path: folder.database)
+        try store.execute("CREATE TABLE kept (x INTEGER)")
+        let insert = try store.prepare("INSERT INTO kept VALUES (?)")
+        for number in 1...3 {
+            try store.transaction { () throws(StoreError) in
+                insert.bind(Int64(number), at: 1)
+                try insert.run()
+            }
+            store.releaseMemory()
+        }
+        #expect(try store.integer("SELECT sum(x) FROM kept") == 6)
+    }
 }

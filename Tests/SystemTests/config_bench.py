@@ -138,11 +138,11 @@ class Bench:
                 raise TimeoutError("configd did not become ready")
             time.sleep(0.005)
 
-    def store_thread(self):
+    def thread(self, name):
         for task in os.listdir(f"/proc/{self.daemon.pid}/task"):
-            if pathlib.Path(f"/proc/{self.daemon.pid}/task/{task}/comm").read_text().strip() == "store":
+            if pathlib.Path(f"/proc/{self.daemon.pid}/task/{task}/comm").read_text().strip() == name:
                 return int(task)
-        raise RuntimeError("configd has no thread named store")
+        raise RuntimeError(f"configd has no thread named {name}")
 
     def identity(self, file=None):
         status = os.stat(file or self.file)

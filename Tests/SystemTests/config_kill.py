@@ -19,20 +19,26 @@ STRIDE = 1
 FALLIBLE = ("openat2", "openat", "fallocate", "write", "pwrite64", "fchown", "fchmod", "fsync", "fdatasync", "renameat")
 
 
-class Trap:
-    """strace on the thread `store` from now on, doing `what` to its system calls; or only listening."""
+# The threads that write: the ledger and the names, and what goes on beside.
+WRITERS = ("store", "beside")
 
-    def __init__(self, bench, what=None):
-        self.log = bench.root / "strace"
+
+class Trap:
+    """strace on a thread, or several, from now on, doing `what` to its system calls; or only listening."""
+
+    def __init__(self, bench, what=None, threads=WRITERS):
+        self.log = bench.root / f"strace-{'-'.join(threads)}"
         if self.log.exists():
             self.log.unlink()
-        thread = bench.store_thread()
+        tasks = [bench.thread(name) for name in threads]
         inject = ["-e", f"inject={what}"] if what else []
+        attached = [word for task in tasks for word in ("-p", str(task))]
         self.process = subprocess.Popen(
-            ["strace", "-qq", "-p", str(thread), "-o", str(self.log), *inject], stderr=subprocess.DEVNULL
+            ["strace", "-qq", *attached, "-o", str(self.log), *inject], stderr=subprocess.DEVNULL
         )
-        tracer = f"/proc/{bench.daemon.pid}/task/{thread}/status"
-        Bench.until(lambda: f"TracerPid:\t{self.process.pid}" in pathlib.Path(tracer).read_text())
+        for task in tasks:
+            tracer = f"/proc/{bench.daemon.pid}/task/{task}/status"
+            Bench.until(lambda: f"TracerPid:\t{self.process.pid}" in pathlib.Path(tracer).read_text())
 
     def close(self):
         """Ends it, and returns the calls that it saw."""
@@ -49,23 +55,26 @@ class Trap:
 
 
 def calls_of(prepare, act):
-    """The system calls of one write in their order: each one's name, and which of that name it is since the trap."""
+    """The system calls of one write, of each thread in their order: the thread, the call's name, and which of that name it is in
+    this thread since the trap."""
     bench = Bench()
     try:
         bench.start()
         prepare(bench)
         bench.call("get", service="gateway")
-        trap = Trap(bench)
+        traps = {thread: Trap(bench, threads=[thread]) for thread in WRITERS}
         act(bench)
-        counts, calls = {}, []
-        for line in trap.close():
-            # A call without a name is one that strace met when it came or left.
-            if (match := re.match(r"\w+", line)) is None:
-                continue
-            name = match.group()
-            counts[name] = counts.get(name, 0) + 1
-            if name not in NO_PART:
-                calls.append((name, counts[name]))
+        calls = []
+        for thread, trap in traps.items():
+            counts = {}
+            for line in trap.close():
+                # A call without a name is one that strace met when it came or left.
+                if (match := re.match(r"\w+", line)) is None:
+                    continue
+                name = match.group()
+                counts[name] = counts.get(name, 0) + 1
+                if name not in NO_PART:
+                    calls.append((thread, name, counts[name]))
         return calls
     finally:
         bench.close()
@@ -102,13 +111,13 @@ def kill_everywhere(before, after, prepare, act):
     """One configd after the other, each killed before the next system call of the same write."""
     places, outcomes, wrong = {}, {"old": 0, "new": 0}, []
     calls = calls_of(prepare, act)
-    for number, (name, which) in [*enumerate(calls, start=1)][::STRIDE]:
+    for number, (thread, name, which) in [*enumerate(calls, start=1)][::STRIDE]:
         bench = Bench()
         try:
             bench.start()
             prepare(bench)
             identity, version = bench.identity(), bench.call("get", service="gateway")["version"]["version"]
-            trap = Trap(bench, f"{name}:signal=KILL:when={which}")
+            trap = Trap(bench, f"{name}:signal=KILL:when={which}", [thread])
             try:
                 act(bench)
                 acknowledged = True
@@ -117,15 +126,16 @@ def kill_everywhere(before, after, prepare, act):
             try:
                 bench.daemon.wait(5)
             except subprocess.TimeoutExpired:
-                wrong.append(f"before call {number} ({name}): it was not killed")
+                wrong.append(f"before call {number} ({name} of {thread}): it was not killed")
                 continue
             finally:
                 trap.close()
             bench.daemon = None
-            places[name] = places.get(name, 0) + 1
+            place = f"{thread}: {name}"
+            places[place] = places.get(place, 0) + 1
             problems = check(bench, before, after, acknowledged, identity, version)
             outcomes["new" if bench.seen == after else "old"] += 1
-            wrong += [f"before call {number} ({name}): {problem}" for problem in problems]
+            wrong += [f"before call {number} ({name} of {thread}): {problem}" for problem in problems]
         finally:
             bench.close()
     return {"kills": sum(places.values()), "calls": places, **outcomes, "wrong": wrong}
@@ -166,15 +176,15 @@ def check(bench, before, after, acknowledged, identity, version):
 def refuse_calls():
     """Each call of a write that can fail fails once, with two errors: the answer is a refusal, the file old or new."""
     tries, refused, wrong, places = 0, 0, [], {}
-    calls = [call for call in calls_of(lambda bench: None, lambda bench: bench.set("4000")) if call[0] in FALLIBLE]
+    calls = [call for call in calls_of(lambda bench: None, lambda bench: bench.set("4000")) if call[1] in FALLIBLE]
     for error in ("ENOSPC", "EIO"):
-        for name, which in calls:
+        for thread, name, which in calls:
             bench = Bench()
             try:
                 bench.start()
                 identity = bench.identity()
                 bench.call("get", service="gateway")
-                trap = Trap(bench, f"{name}:error={error}:when={which}")
+                trap = Trap(bench, f"{name}:error={error}:when={which}", [thread])
                 answer = "taken"
                 try:
                     bench.set("4000")
@@ -185,7 +195,7 @@ def refuse_calls():
                     answer = "silence"
                 hit = any("(INJECTED)" in call for call in trap.close())
                 tries += 1
-                place = f"{name} {error}: {answer if hit else 'not met'}"
+                place = f"{thread}: {name} {error}: {answer if hit else 'not met'}"
                 places[place] = places.get(place, 0) + 1
                 wrong += [f"{place} {which}: {problem}" for problem in check_refused(bench, answer, identity)]
             finally:

@@ -127,14 +127,21 @@ package struct ConfigDiff: Hashable, Sendable {
     package static func changedKeys(
         from old: EnvEditor.State, to new: EnvEditor.State, atMost limit: Int
     ) -> [String] {
-        guard let was = old.effective.first, let becomes = new.effective.first else { return [] }
-        let changed =
-            becomes.filter { was[$0.key] != $0.value }.map(\.key) + was.keys.filter { becomes[$0] == nil }
+        guard let before = old.readings.first, let after = new.readings.first else { return [] }
+        let changed = changedKeys(from: before, to: after)
         guard !changed.isEmpty else { return [] }
         let withheld = Secrets.keysInBlocks(of: old.bytes, old.readings[0])
             .union(Secrets.keysInBlocks(of: new.bytes, new.readings[0]))
         let shown = Set(changed.map { withheld.contains($0) ? Secrets.namelessKey : Secrets.shown($0) })
         return Array(shown.sorted().prefix(limit))
+    }
+
+    private static func changedKeys(from before: Reading, to after: Reading) -> [String] {
+        if let assigned = before.changedKeys(to: after) {
+            return assigned.filter { before.binding(of: $0)?.value != after.binding(of: $0)?.value }
+        }
+        let (was, becomes) = (before.effective, after.effective)
+        return becomes.filter { was[$0.key] != $0.value }.map(\.key) + was.keys.filter { becomes[$0] == nil }
     }
 
     // MARK: Lines

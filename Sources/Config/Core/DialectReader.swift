@@ -125,9 +125,11 @@ package struct DialectReader {
         return bytes[key].allSatisfy(dialect.key.valid.contains)
     }
 
+    private static let exportWord = Array("export".utf8)
+
     /// Skips `export` and what must follow it; true where it was there.
     private mutating func skipExport() -> Bool {
-        let word = Array("export".utf8)
+        let word = Self.exportWord
         guard dialect.export != .none, position + word.count < end,
             bytes[position..<position + word.count].elementsEqual(word)
         else { return false }

@@ -42,14 +42,9 @@ package struct EnvEditor: Sendable {
         package let bytes: [UInt8]
         /// In the order of the editor's readers.
         package let readings: [Reading]
-        /// The value of every key, to each reader.
-        let effective: [[String: Reading.Value]]
 
-        fileprivate init(bytes: [UInt8], readings: [Reading]) {
-            self.bytes = bytes
-            self.readings = readings
-            effective = readings.map(\.effective)
-        }
+        /// The value of every key, to each reader.
+        var effective: [[String: Reading.Value]] { readings.map(\.effective) }
     }
 
     /// What each reader makes of `file`, in the order of `readers`.
@@ -92,7 +87,7 @@ package struct EnvEditor: Sendable {
 
     private func set(_ key: String, to value: [UInt8], in state: State) throws(EditRefusal) -> State {
         try check(key, value)
-        if state.effective.allSatisfy({ $0[key] == .text(value) }) { return state }
+        if state.readings.allSatisfy({ $0.binding(of: key)?.value == .text(value) }) { return state }
         var nearest: EditRefusal?
         for place in places(of: key, in: state) {
             for quoting in Quoting.order(like: Array(state.bytes[place.raw])) {
@@ -216,13 +211,16 @@ package struct EnvEditor: Sendable {
             if let failure = new.failure {
                 return .unwritable(key: key, reader: reader.name, wouldRead: "nothing: it \(failure.reason)")
             }
-            let (was, becomes) = (before.effective[place], after.effective[place])
-            let found = becomes[key]
+            let old = before.readings[place]
+            let found = new.binding(of: key)?.value
             guard found == meant else {
                 var wouldRead: String?
                 if let found { wouldRead = shown(found, of: key, meant: meant, in: new, after) }
                 return .unwritable(key: key, reader: reader.name, wouldRead: wouldRead)
             }
+            // Most often nothing else was touched, and then no key has to be looked up.
+            guard old.changedKeys(to: new) != [key] else { continue }
+            let (was, becomes) = (old.effective, new.effective)
             let changed =
                 becomes.first { $0.key != key && was[$0.key] != $0.value }?.key
                 ?? was.first { $0.key != key && becomes[$0.key] == nil }?.key

@@ -183,6 +183,15 @@ package enum FileFormat: Sendable {
         }
     }
 
+    /// Whether every reader of lines finds the same keys in the same order in both; false where that is not known.
+    func keepsKeys(from old: ReadFile, to new: ReadFile) -> Bool {
+        guard case .env = self, let before = old.lines?.readings, let after = new.lines?.readings else { return false }
+        return zip(before, after).allSatisfy { was, becomes in
+            was.bindings.count == becomes.bindings.count
+                && zip(was.bindings, becomes.bindings).allSatisfy { $0.key == $1.key }
+        }
+    }
+
     /// How many keys the file sets: those that any reader sees, or JSON's innermost values; nil where keys do not count.
     package func keyCount(of file: ReadFile) -> Int? {
         switch self {

@@ -39,6 +39,20 @@ package struct Reading: Hashable, Sendable {
         Dictionary(bindings.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
     }
 
+    /// The keys whose assignments differ, each once and in the file's order, where both readings have as many assignments, of
+    /// the same keys in the same order, and few of them differ; nil where more has changed than that, which this is not for.
+    func changedKeys(to other: Reading) -> [String]? {
+        guard bindings.count == other.bindings.count else { return nil }
+        var changed: [String] = []
+        for (was, becomes) in zip(bindings, other.bindings) {
+            guard was.key == becomes.key else { return nil }
+            guard was.value != becomes.value, !changed.contains(was.key) else { continue }
+            guard changed.count < 8 else { return nil }
+            changed.append(was.key)
+        }
+        return changed
+    }
+
     /// The assignment of `key` that counts.
     package func binding(of key: String) -> Binding? {
         bindings.last { $0.key == key }

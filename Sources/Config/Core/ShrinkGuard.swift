@@ -26,6 +26,10 @@ package enum ShrinkGuard {
     package static func loss(
         from old: ReadFile, to new: ReadFile, format: FileFormat, limitPercent: Double
     ) -> Loss? {
+        // To count keys takes longer than to see that each is still assigned where it was, as after most changes.
+        guard !format.keepsKeys(from: old, to: new) || old.bytes.count - new.bytes.count >= smallestBytesGone else {
+            return nil
+        }
         let loss = Loss(
             keysBefore: format.keyCount(of: old) ?? 0, keysAfter: format.keyCount(of: new) ?? 0,
             bytesBefore: old.bytes.count, bytesAfter: new.bytes.count)

@@ -38,8 +38,8 @@ import Wire
     private(set) var groups: Int64 = 0
     private(set) var requests: Int64 = 0
 
-    /// `refusal` says of each request, when its turn has come, why it is not let through; `ended` is told of every group before its
-    /// callers are answered.
+    /// `refusal` says of each request, when its turn has come, why it is not let through; `ended` is told of every group when
+    /// its callers have been answered.
     init(
         store: Worker<Custody>, validating: Validating, keeper: @escaping () -> Keeper,
         refusal: @escaping (Custody.Request) -> RPCError?,
@@ -104,8 +104,12 @@ import Wire
         ) { [weak self] result in
             switch result {
             case .success(let changed):
+                // Callers first: what the journal and the subscribers are told is theirs to wait for. Whoever asks for configd
+                // itself goes by what has been told.
+                let answers = zip(group, changed.results)
+                for (waiting, result) in answers where !waiting.request.isOwn { waiting.answer(result) }
                 self?.ended(requests, changed)
-                for (waiting, result) in zip(group, changed.results) { waiting.answer(result) }
+                for (waiting, result) in answers where waiting.request.isOwn { waiting.answer(result) }
             case .failure(let error):
                 for waiting in group { waiting.answer(.failure(Configd.error(error))) }
             }

@@ -327,7 +327,9 @@ extension Custody {
         keepOpen(batch.drafts.map(\.sight.file))
         var changed = Changed(results: batch.results)
         for draft in batch.drafts {
-            if let content = draft.content { remember(content, of: draft.kept) }
+            if let content = draft.content, let made = draft.made.last {
+                remember(content, made.version.draft.content, of: draft.kept)
+            }
             var sight = draft.sight
             sight.head = draft.head
             sight.content = draft.content?.bytes

@@ -59,8 +59,10 @@ import Wire
         // Beside the socket: what is there goes with the boot, as locks do.
         let locks = context.isDryRun ? nil : "\(context.places.sockets)/configd"
         let group = context.server.principals.actors
+        let beside = context.worker(name: "beside") {}
         store = context.worker(name: "store") {
-            try Custody(folder: folder, outside: outside(), locks: ProgramLocks(folder: locks, group: group))
+            try Custody(
+                folder: folder, outside: outside(), locks: ProgramLocks(folder: locks, group: group), beside: beside)
         }
         locking = Locking(context, store: store)
         registerReading()

@@ -79,7 +79,8 @@ extension Custody {
         _ intent: Intent, _ writes: [FileWrite], _ alsoRecording: (Intent) throws(StoreError) -> Void
     ) throws(StepFailure) {
         for write in writes {
-            if let last = write.versions.last { write.sight.file.begin(last.content) }
+            guard let last = write.versions.last else { continue }
+            write.sight.file.begin(last.content, identity: last.version.draft.identity, on: beside)
         }
         var contents: [Digest: [UInt8]] = [:]
         for (version, content) in writes.flatMap(\.versions) { contents[version.draft.content] = content }

@@ -22,12 +22,15 @@ final class Custody {
     let outside: OutsideWatch
     /// Nothing is written but the ledger in memory.
     let isDryRun: Bool
+    /// A thread for what goes on beside this one.
+    let beside: Worker<Void>
 
     /// `folder` is configd's own; it is made where it is not there. Nil keeps the versions in memory, for a dry run.
     init(
         folder: String?, outside: OutsideWatch = OutsideWatch(),
-        locks: ProgramLocks = ProgramLocks(folder: nil, group: nil)
+        locks: ProgramLocks = ProgramLocks(folder: nil, group: nil), beside: Worker<Void>
     ) throws(StepFailure) {
+        self.beside = beside
         self.outside = outside
         self.locks = locks
         isDryRun = folder == nil
@@ -47,8 +50,8 @@ final class Custody {
 
     // MARK: What nobody waits for
 
-    /// Files that were replaced. Whoever lets go of the last descriptor of such a file waits until its space is freed, and
-    /// that need not be who waits for an answer.
+    /// Files that were replaced. Whoever lets go of the last descriptor of such a file waits until its space is freed, which may
+    /// take as long as a sync: neither who waits for an answer nor the next change has to.
     private var replaced: [GuardedFile] = []
     /// Transactions that took place and are not concluded in the ledger; whoever asks it next concludes them first.
     private var unconcluded: [Intent] = []
@@ -63,7 +66,11 @@ final class Custody {
     func tidyUp() {
         // What fails here stays an intent, as after a crash: the next look at its files settles it, and tells of the disk.
         try? ledger("conclude") {}
+        let descriptors = replaced.compactMap { $0.giveUp() }
         replaced = []
+        let isTaken = beside.submit { _ in descriptors.forEach { close($0) } }
+        // Where too many wait already, whoever comes with more waits too.
+        if !isTaken { descriptors.forEach { close($0) } }
     }
 
     /// Nothing was asked for a while: makes durable what was concluded without a wait, and gives back what a burst took.
@@ -75,7 +82,7 @@ final class Custody {
     // MARK: What was read last
 
     /// The file that was changed last, as its readers read it: the next change begins with what this one has made.
-    private var lastRead: (kept: KeptFile, file: ReadFile)?
+    private var lastRead: (kept: KeptFile, file: ReadFile, digest: Digest)?
     /// A file as it is read takes some ten times its size in memory.
     private static let mostBytesRemembered = 16 << 10
 
@@ -89,9 +96,15 @@ final class Custody {
         return kept.format.read(content)
     }
 
-    /// Keeps in mind what a change has made of `kept`.
-    func remember(_ file: ReadFile, of kept: KeptFile) {
-        lastRead = file.bytes.count <= Self.mostBytesRemembered ? (kept, file) : nil
+    /// The digest of what was found in a file.
+    private func digest(of content: [UInt8]) -> Digest {
+        if let lastRead, lastRead.file.bytes == content { return lastRead.digest }
+        return Digest(of: content)
+    }
+
+    /// Keeps in mind what a change has made of `kept`: a content with this digest.
+    func remember(_ file: ReadFile, _ digest: Digest, of kept: KeptFile) {
+        lastRead = file.bytes.count <= Self.mostBytesRemembered ? (kept, file, digest) : nil
     }
 
     /// What fingerprints are made with.
@@ -115,11 +128,11 @@ final class Custody {
         /// A write that a crash cut off was cleared away.
         var cleared = false
 
-        init(file: GuardedFile, content: [UInt8]?, head: Version?) {
+        init(file: GuardedFile, content: [UInt8]?, digest: Digest?, head: Version?) {
             self.file = file
             self.content = content
+            self.digest = digest
             self.head = head
-            digest = content.map { Digest(of: $0) }
         }
 
         /// The content's.
@@ -137,7 +150,7 @@ final class Custody {
         let file = try open(kept)
         let content = try file.read()
         let head = try ledger("read") { () throws(StoreError) in try versions.head(of: path) }
-        var sight = Sight(file: file, content: content, head: head)
+        var sight = Sight(file: file, content: content, digest: content.map(digest), head: head)
         if let intent, let settled {
             sight.cleared = !settled
             sight.made = settled ? intent.files.first { $0.path == path }?.versions ?? [] : []

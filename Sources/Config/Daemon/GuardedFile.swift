@@ -1,6 +1,7 @@
 import CLinux
 import ConfigCore
 import Glibc
+import Runtime
 
 /// One file in a folder that may belong to somebody else: every step of reading and replacing it, by descriptors that no
 /// symbolic link can lead elsewhere (openat2 with RESOLVE_NO_SYMLINKS; DESIGN §9).
@@ -13,10 +14,10 @@ final class GuardedFile {
 
     let name: String
     let folder: CInt
-    /// The file as it was read; -1 where there is none.
-    private let descriptor: CInt
+    /// The file as it was read; -1 where there is none, or where another closes it.
+    private var descriptor: CInt
     /// The file that was begun, before it has a name.
-    private var unnamed: CInt?
+    private var begun: Begun<Result<CInt?, StepFailure>>?
     private let status: stat?
 
     /// Opens the folder and, where it is there, the file.
@@ -53,9 +54,16 @@ final class GuardedFile {
     }
 
     deinit {
-        if let unnamed { close(unnamed) }
+        // Whoever is at it still uses the descriptors below.
+        if case .success(let file?)? = begun?.result() { close(file) }
         if descriptor >= 0 { close(descriptor) }
         close(folder)
+    }
+
+    /// Leaves the file's descriptor to whoever closes it; nil where there is none. Nothing may be read from it afterwards.
+    func giveUp() -> CInt? {
+        defer { descriptor = -1 }
+        return descriptor >= 0 ? descriptor : nil
     }
 
     /// Owner and mode; nil where there is no file.
@@ -86,52 +94,54 @@ final class GuardedFile {
 
     // MARK: Replacing
 
-    /// Begins the file that is to take this one's place: it has no name yet, so that a crash leaves nothing of it, and its
-    /// bytes are on their way to the disk while the ledger waits for its own. What fails here fails in `writeTemporary`.
-    func begin(_ content: [UInt8]) {
-        let file = mainstay_open_unnamed(folder, 0o600)
-        // Some file systems cannot: there the file is made when it gets its name.
-        guard file >= 0 else { return }
-        unnamed.map { _ = close($0) }
-        unnamed = file
-        guard (try? Self.write(content, to: file)) != nil else { return }
-        _ = mainstay_begin_writeback(file)
+    /// Begins the file that is to take this one's place, on a thread `beside` this one, so that it gets to the disk while the
+    /// ledger's record does. It has no name yet: a crash leaves nothing of it. What fails here fails in `writeTemporary`.
+    func begin(_ content: [UInt8], identity: FileIdentity, on beside: Worker<Void>) {
+        let (folder, replaced) = (folder, descriptor)
+        begun = beside.begin { () -> Result<CInt?, StepFailure> in
+            let file = mainstay_open_unnamed(folder, 0o600)
+            // Some file systems cannot: there the file is made when it gets its name.
+            guard file >= 0 else { return .success(nil) }
+            do throws(StepFailure) { try Self.fill(file, content, identity, attributesOf: replaced) } catch {
+                close(file)
+                return .failure(error)
+            }
+            return .success(file)
+        }
     }
 
-    /// Writes `content` under `temporary` beside the file: nobody but configd can open it until it has its owner and mode,
-    /// and it is durable and read back when it gets its name.
+    /// Writes `content` under `temporary` beside the file, or gives this name to the file that was begun with it: nobody but
+    /// configd can open it until it has its owner and mode, and when this returns it is durable and was read back.
     func writeTemporary(_ temporary: String, _ content: [UInt8], identity: FileIdentity) throws(StepFailure) {
-        if let file = unnamed {
-            unnamed = nil
-            defer { close(file) }
-            // What was begun may not be whole: a disk that was full then is asked again, for its reason.
-            if Self.size(of: file) != content.count {
-                guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else { throw Self.failure("write beside") }
-                try Self.write(content, to: file)
+        if let begun {
+            self.begun = nil
+            if let file = try begun.result().get() {
+                defer { close(file) }
+                let path = "/proc/self/fd/\(file)"
+                guard linkat(AT_FDCWD, path, folder, temporary, AT_SYMLINK_FOLLOW) == 0 else {
+                    throw Self.failure("create a file beside")
+                }
+                return
             }
-            try finish(file, content, identity)
-            let path = "/proc/self/fd/\(file)"
-            guard linkat(AT_FDCWD, path, folder, temporary, AT_SYMLINK_FOLLOW) == 0 else {
-                throw Self.failure("create a file beside")
-            }
-            return
         }
         let file = openat(folder, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Self.failure("create a file beside") }
         defer { close(file) }
-        try Self.write(content, to: file)
-        try finish(file, content, identity)
+        try Self.fill(file, content, identity, attributesOf: descriptor)
     }
 
-    /// Gives a written file its owner, mode and attributes, makes it durable, and reads it back. No space is reserved first:
-    /// what does not fit is told by the write or by fsync, and nothing has been replaced by then.
-    private func finish(_ file: CInt, _ content: [UInt8], _ identity: FileIdentity) throws(StepFailure) {
+    /// Writes a new file, gives it its owner, mode and attributes, makes it durable, and reads it back. No space is reserved
+    /// first: what does not fit is told by the write or by fsync, and nothing has been replaced by then.
+    private static func fill(
+        _ file: CInt, _ content: [UInt8], _ identity: FileIdentity, attributesOf replaced: CInt
+    ) throws(StepFailure) {
+        try write(content, to: file)
         // Owner first: a change of owner takes mode bits away, and the mode must not be wider than it before.
-        guard fchown(file, identity.uid, identity.gid) == 0 else { throw Self.failure("keep the owner of") }
-        guard fchmod(file, identity.mode) == 0 else { throw Self.failure("keep the mode of") }
-        try copyAttributes(to: file)
-        guard fsync(file) == 0 else { throw Self.failure("make durable what was written beside") }
-        let readBack = try Self.contents(of: file, atMost: content.count + 1, expected: content.count)
+        guard fchown(file, identity.uid, identity.gid) == 0 else { throw failure("keep the owner of") }
+        guard fchmod(file, identity.mode) == 0 else { throw failure("keep the mode of") }
+        try copyAttributes(of: replaced, to: file)
+        guard fsync(file) == 0 else { throw failure("make durable what was written beside") }
+        let readBack = try contents(of: file, atMost: content.count + 1, expected: content.count)
         guard readBack == content else { throw StepFailure(.readBackDiffers, step: "read back") }
     }
 
@@ -147,31 +157,26 @@ final class GuardedFile {
         }
     }
 
-    private static func size(of file: CInt) -> Int {
-        var status = stat()
-        return fstat(file, &status) == 0 ? Int(status.st_size) : -1
-    }
-
     /// Extended attributes, access lists among them. What the kernel itself labels (`security.`) is taken as it labels it
     /// where it lets nobody else.
-    private func copyAttributes(to file: CInt) throws(StepFailure) {
+    private static func copyAttributes(of descriptor: CInt, to file: CInt) throws(StepFailure) {
         guard descriptor >= 0 else { return }
         let size = flistxattr(descriptor, nil, 0)
         guard size > 0 else { return }
         var names = [CChar](repeating: 0, count: size)
         let length = flistxattr(descriptor, &names, size)
-        guard length >= 0 else { throw Self.failure("list the attributes of") }
+        guard length >= 0 else { throw failure("list the attributes of") }
         for attribute in names[..<length].split(separator: 0) {
             let attribute = Array(attribute) + [0]
             let valueSize = fgetxattr(descriptor, attribute, nil, 0)
-            guard valueSize >= 0 else { throw Self.failure("read an attribute of") }
+            guard valueSize >= 0 else { throw failure("read an attribute of") }
             var value = [UInt8](repeating: 0, count: max(valueSize, 1))
             let count = fgetxattr(descriptor, attribute, &value, valueSize)
-            guard count >= 0 else { throw Self.failure("read an attribute of") }
+            guard count >= 0 else { throw failure("read an attribute of") }
             guard fsetxattr(file, attribute, value, count, 0) != 0 else { continue }
             let isKernels = attribute.starts(with: "security.".utf8.map { CChar(bitPattern: $0) })
             guard isKernels, errno == EPERM || errno == EACCES || errno == ENOTSUP else {
-                throw Self.failure("keep an attribute of")
+                throw failure("keep an attribute of")
             }
         }
     }

@@ -4,8 +4,16 @@ import Wire
 
 /// Transactions that were recorded and not concluded, and what is dropped of what was.
 extension VersionStore {
+    struct Remembered {
+        /// The newest concluded version of one file.
+        var head: (path: String, version: Version)?
+        /// The numbers of all transactions that are not concluded.
+        var intents: Set<Int64>?
+    }
+
     /// The transaction that has versions of the file at `path` in it; nil where there is none.
     func intent(of path: String) throws(StoreError) -> Intent? {
+        guard try !intents().isEmpty else { return nil }
         let statement = try statement(
             // The + keeps SQLite from walking through all versions of the file in place of the few with an intent.
             "SELECT intent FROM version WHERE intent IS NOT NULL AND +file = (SELECT id FROM file WHERE path = ?)")
@@ -40,12 +48,20 @@ extension VersionStore {
         return files
     }
 
+    /// The numbers of all transactions that are not concluded.
+    private func intents() throws(StoreError) -> Set<Int64> {
+        if let known = remembered.intents { return known }
+        var found: Set<Int64> = []
+        try statement("SELECT DISTINCT intent FROM version WHERE intent IS NOT NULL").rows { row in
+            found.insert(row.integer(0))
+        }
+        remembered.intents = found
+        return found
+    }
+
     /// A number that no transaction on record has.
     func freeIntent() throws(StoreError) -> Int64 {
-        let statement = try statement("SELECT COALESCE(MAX(intent), 0) + 1 FROM version WHERE intent IS NOT NULL")
-        var id: Int64 = 1
-        try statement.rows { row in id = max(1, row.integer(0)) }
-        return id
+        max(0, try intents().max() ?? 0) + 1
     }
 
     /// Notes that the versions of these intents are the files' now, without a wait for the disk.
@@ -59,10 +75,17 @@ extension VersionStore {
                 try concludeLeases(of: intent)
             }
         }
+        remembered.intents?.subtract(intents.map(\.id))
+        guard let file = intents.last?.files.last, let newest = file.versions.last else {
+            remembered.head = nil
+            return
+        }
+        remembered.head = (file.path, newest)
     }
 
     /// Forgets the intent. If that is lost, the next look does it again.
     func drop(_ intent: Intent) throws(StoreError) {
+        remembered = Remembered()
         try transaction { () throws(StoreError) in
             for file in intent.files { try delete("intent = ?2", intent.id, path: file.path) }
             try dropLeases(of: intent)
@@ -104,6 +127,7 @@ extension VersionStore {
         doomed.bind(number, at: 2)
         try doomed.rows { row in contents.append(row.bytes(0)) }
         guard !contents.isEmpty else { return }
+        remembered.head = nil
         let versions = try statement("DELETE FROM version WHERE \(place)")
         versions.bind(path, at: 1)
         versions.bind(number, at: 2)

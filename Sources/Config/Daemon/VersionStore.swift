@@ -22,6 +22,9 @@ final class VersionStore {
     /// first.
     var hasDamage = false
     private var prepared: [String: Statement] = [:]
+    /// What a change would ask of a ledger that nobody else writes, and was answered by the change before. Forgotten wherever it
+    /// might not hold any more: then the ledger is asked again.
+    var remembered = Remembered()
     /// What fingerprints are made with: made once for this host, never told.
     let fingerprintKey: [UInt8]
 
@@ -103,6 +106,7 @@ final class VersionStore {
     /// Closes the database and gives up the lock. Nothing may be asked of this one afterwards.
     func release() {
         prepared = [:]
+        remembered = Remembered()
         if let empty = try? Store(path: ":memory:") { store = empty }
         _ = mainstay_ofd_unlock(lock)
     }
@@ -123,6 +127,7 @@ final class VersionStore {
     func settle() throws(StoreError) {
         guard isDoubtful else { return }
         prepared = [:]
+        remembered = Remembered()
         // The old one is closed first: it holds the file for itself.
         store = try Store(path: ":memory:")
         store = try Self.open(folder)
@@ -131,6 +136,7 @@ final class VersionStore {
 
     /// Notes what an error of the database says of its disk.
     func note(_ error: StoreError) {
+        remembered = Remembered()
         if error.kind == .disk { isDoubtful = true }
     }
 
@@ -157,7 +163,10 @@ final class VersionStore {
 
     /// The newest concluded version of the file at `path`, read with the one before, which it must follow.
     func head(of path: String) throws(StoreError) -> Version? {
-        try versions("intent IS NULL AND number > ?2", 0, path: path, limit: 2).first
+        if let head = remembered.head, head.path == path { return head.version }
+        let found = try versions("intent IS NULL AND number > ?2", 0, path: path, limit: 2).first
+        remembered.head = hasDamage ? nil : found.map { (path, $0) }
+        return found
     }
 
     func version(_ number: Int64, of path: String) throws(StoreError) -> Version? {
@@ -237,12 +246,18 @@ final class VersionStore {
 
     /// Runs `body` as one transaction of the database: all of it is durable when this returns, or none is there.
     func transaction<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
-        try store.transaction(body)
+        do throws(StoreError) { return try store.transaction(body) } catch {
+            remembered = Remembered()
+            throw error
+        }
     }
 
     /// As `transaction`, but durable only with the next one, or with `syncLog`.
     func transactionWithoutWait<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
-        try store.transactionWithoutWait(body)
+        do throws(StoreError) { return try store.transactionWithoutWait(body) } catch {
+            remembered = Remembered()
+            throw error
+        }
     }
 
     /// Makes durable what was done without a wait.
@@ -253,6 +268,7 @@ final class VersionStore {
 
     /// Records a version that needs no write: what it holds is in the file already. Inside `transaction`.
     func record(_ version: Version, content: [UInt8], path: String) throws(StoreError) {
+        remembered.head = nil
         try name(path)
         try hold(content, as: version.draft.content)
         try insert(version, path: path)
@@ -260,6 +276,7 @@ final class VersionStore {
 
     /// Records an intent with the contents of its versions. Inside `transaction`.
     func record(_ intent: Intent, contents: [Digest: [UInt8]]) throws(StoreError) {
+        remembered.intents?.insert(intent.id)
         for file in intent.files {
             try name(file.path)
             for version in file.versions {

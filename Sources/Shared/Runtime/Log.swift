@@ -41,8 +41,6 @@ package struct LogEntry: Hashable, Sendable {
 /// whoever writes to it. At most 1,000 wait; what does not fit is counted, and the count is written when there is room.
 package final class Log: Sendable {
     private static let limit = 1000
-    /// How long an entry may take before the thread shows as stuck; it is written all the same, when the journal takes it.
-    private static let deadline: Duration = .seconds(10)
     private let worker: Worker<@Sendable (LogEntry) -> Void>
     private let lost = Atomic<Int>(0)
 
@@ -70,13 +68,12 @@ package final class Log: Sendable {
     package var lostEntries: Int { lost.load(ordering: .relaxed) }
 
     package func write(_ entry: LogEntry) {
-        worker.submit(deadline: Log.deadline) { [self] sink in
+        let isTaken = worker.submit { [self] sink in
             let dropped = lost.exchange(0, ordering: .relaxed)
             if dropped > 0 { sink(LogEntry(.warning, "\(dropped) log entries were lost: the journal was too slow")) }
             sink(entry)
-        } then: { [self] result in
-            if case .failure(WorkerError.full) = result { lost.add(1, ordering: .relaxed) }
         }
+        if !isTaken { lost.add(1, ordering: .relaxed) }
     }
 
     package func write(

@@ -64,23 +64,14 @@ package final class Worker<State>: Sendable {
         then: @escaping @Loop @Sendable (Result<Value, any Error>) -> Void
     ) {
         let name = name
-        let taken = books.withLock { books in
-            guard books.waiting < limit else { return false }
-            books.waiting += 1
-            return true
-        }
-        guard taken else {
+        guard enqueue() else {
             Loop.post { then(.failure(WorkerError.full(thread: name))) }
             return
         }
         let answer = Answer(then)
         let timer = Loop.after(deadline) { answer.give(.failure(WorkerError.deadlineExceeded(thread: name))) }
         pool.submit { [self] _ in
-            books.withLock { books in
-                books.waiting -= 1
-                books.runningSince = HostClock.now().instant
-                books.runningDeadline = deadline
-            }
+            began(deadline: deadline)
             let result = Result { try box.use(job) }
             Loop.post {
                 timer.cancel()
@@ -91,9 +82,35 @@ package final class Worker<State>: Sendable {
         }
     }
 
-    /// Runs `job` on the thread; nobody waits for it.
-    package func submit(_ job: @escaping @Sendable (inout State) throws -> Void) {
-        submit(deadline: .seconds(10), job, then: { _ in })
+    /// Runs `job` on the thread; nobody waits for it, so that the loop hears nothing of it. A job of more than
+    /// ten seconds shows as *stuck*.
+    /// - Returns: false where too many wait: it is not run then.
+    @discardableResult
+    package func submit(_ job: @escaping @Sendable (inout State) throws -> Void) -> Bool {
+        guard enqueue() else { return false }
+        pool.submit { [self] _ in
+            began(deadline: .seconds(10))
+            try? box.use(job)
+            books.withLock { $0.runningSince = nil }
+        }
+        return true
+    }
+
+    /// Whether one more job may wait; it counts then.
+    private func enqueue() -> Bool {
+        books.withLock { books in
+            guard books.waiting < limit else { return false }
+            books.waiting += 1
+            return true
+        }
+    }
+
+    private func began(deadline: Duration) {
+        books.withLock { books in
+            books.waiting -= 1
+            books.runningSince = HostClock.now().instant
+            books.runningDeadline = deadline
+        }
     }
 
     /// As `status` shows the thread.

@@ -35,6 +35,8 @@ package final class Store {
     package let path: String
     let connection: OpaquePointer
     private let synchronous: StoreOptions.Synchronous
+    /// Statements without parameters that are run again and again, compiled once.
+    private var repeated: [String: OpaquePointer] = [:]
 
     /// Opens or makes the database at `path`, whose folder must be there; `:memory:` is one that goes with the store.
     package init(path: String, options: StoreOptions = StoreOptions()) throws(StoreError) {
@@ -56,6 +58,7 @@ package final class Store {
     }
 
     deinit {
+        repeated.values.forEach { sqlite3_finalize($0) }
         // _v2: statements that outlive the store close it when they go.
         sqlite3_close_v2(connection)
     }
@@ -66,6 +69,19 @@ package final class Store {
         guard code == SQLITE_OK else { throw error(code, operation: sql) }
     }
 
+    /// Runs one statement without parameters or results, which is kept for the next time.
+    private func repeating(_ sql: String) throws(StoreError) {
+        var handle = repeated[sql]
+        if handle == nil {
+            let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
+            guard code == SQLITE_OK, let handle else { throw error(code, operation: sql) }
+            repeated[sql] = handle
+        }
+        let code = sqlite3_step(handle)
+        sqlite3_reset(handle)
+        guard code == SQLITE_DONE || code == SQLITE_ROW else { throw error(code, operation: sql) }
+    }
+
     /// Prepares `sql`, one statement, for many runs.
     package func prepare(_ sql: String) throws(StoreError) -> Statement {
         try Statement(sql, store: self)
@@ -74,10 +90,10 @@ package final class Store {
     /// Runs `body` as one transaction: kept whole when it returns, undone whole when it or the commit throws. It takes the
     /// write lock at once, since one that is taken half-way cannot wait for it. Not to be nested.
     package func transaction<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
-        try execute("BEGIN IMMEDIATE")
+        try repeating("BEGIN IMMEDIATE")
         do throws(StoreError) {
             let value = try body()
-            try execute("COMMIT")
+            try repeating("COMMIT")
             return value
         } catch {
             // After a full disk or an I/O error SQLite may have undone it by itself; then there is nothing to roll back.

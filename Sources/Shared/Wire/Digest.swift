@@ -85,7 +85,6 @@ package struct SHA256: Sendable {
     /// Fewer than 64 bytes that wait for more.
     private var pending: [UInt8] = []
     private var lengthBytes: UInt64 = 0
-    private var schedule = [UInt32](repeating: 0, count: 64)
 
     package init() {}
 
@@ -124,6 +123,7 @@ package struct SHA256: Sendable {
 
     /// FIPS 180-4, section 6.2.2, on the 64 bytes from `start`.
     private mutating func compress(_ block: [UInt8], from start: Int) {
+        var schedule = InlineArray<64, UInt32>(repeating: 0)
         for index in 0..<16 {
             let at = start + index * 4
             schedule[index] =
@@ -148,7 +148,14 @@ package struct SHA256: Sendable {
             (h, g, f, e) = (g, f, e, d &+ first)
             (d, c, b, a) = (c, b, a, first &+ small &+ majority)
         }
-        for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
+        state[0] &+= a
+        state[1] &+= b
+        state[2] &+= c
+        state[3] &+= d
+        state[4] &+= e
+        state[5] &+= f
+        state[6] &+= g
+        state[7] &+= h
     }
 
     private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {

@@ -10,7 +10,7 @@ struct Room {
         ("Watchdog", ["Config", "Metrics", "Health"]), ("ConfigEtcd", ["Config"]),
     ]
 
-    private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"]
+    private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOWebSocket"]
     private static let collections: Set<String> = ["DequeModule", "HeapModule", "OrderedCollections"]
     private static let system: Set<String> = ["Glibc", "Synchronization"]
 

@@ -84,12 +84,6 @@ static inline int mainstay_open_unnamed(int folder, unsigned int mode) {
     return openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 }
 
-/// Sends what was written to a file on its way to the disk, without a wait (sync_file_range(2)); fsync is still needed.
-static inline int mainstay_begin_writeback(int fd) {
-    enum { write_out = 2 };  // SYNC_FILE_RANGE_WRITE of linux/fs.h
-    return (int)syscall(SYS_sync_file_range, fd, 0L, 0L, write_out);
-}
-
 /// The magic number of the file system that a descriptor's file lies on (statfs(2), linux/magic.h), or -1 with errno.
 static inline int64_t mainstay_file_system(int fd) {
     struct statfs status;
