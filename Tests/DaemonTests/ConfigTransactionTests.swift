@@ -183,4 +183,28 @@ import Wire
         let oldest = try #require(try custody.version(65, of: kept))
         #expect(try custody.content(of: oldest) == Array("A=15\n".utf8))
     }
+
+    @Test("what a change asks of the database does not grow with the versions that are kept")
+    func retentionAsksOfWhatGoesOnly() throws {
+        /// The steps of 64 changes of a file that has as many versions as are kept.
+        func steps(keeping kept: Int64) throws -> Int64 {
+            let files = try Files()
+            let custody = try Custody(folder: files.fixture.places.state, beside: DaemonFixture.beside)
+            var file = try #require(KeptFile.all(try files.fixture.settings()).first)
+            file.versionsKept = kept
+            func change(_ values: Range<Int64>) {
+                let requests = values.map { Self.request(file, "A", "\($0)") }
+                for first in stride(from: 0, to: requests.count, by: 64) {
+                    _ = custody.change(Array(requests[first..<min(first + 64, requests.count)]), announced: [:])
+                }
+            }
+            change(100..<100 + kept + 64)
+            let before = custody.versions.steps
+            change(100_000..<100_064)
+            return custody.versions.steps - before
+        }
+        let (few, many) = (try steps(keeping: 64), try steps(keeping: 2048))
+        #expect(few > 0)
+        #expect(many < few * 3 / 2, "\(few) steps at 64 versions, \(many) at 2,048")
+    }
 }

@@ -109,8 +109,9 @@ extension VersionStore {
         try delete(
             """
             number <= ?2 AND intent IS NULL
-            AND number NOT IN (SELECT version FROM tag WHERE tag.file = version.file)
-            AND number != (SELECT COALESCE(MAX(number), 0) FROM version AS good WHERE good.file = version.file AND isGood)
+            AND number NOT IN (SELECT version FROM tag WHERE file = \(Self.ofPath))
+            AND number != (
+                SELECT COALESCE(MAX(number), 0) FROM version INDEXED BY goodVersion WHERE file = \(Self.ofPath) AND isGood)
             """, number, path: path)
         let pruned = try statement("UPDATE file SET prunedUpTo = max(prunedUpTo, ?) WHERE path = ?")
         pruned.bind(number, at: 1)
@@ -118,9 +119,12 @@ extension VersionStore {
         try pruned.run()
     }
 
+    /// The file with the path ?1: each question is asked once and not once a version.
+    private static let ofPath = "(SELECT id FROM file WHERE path = ?1)"
+
     /// Deletes versions with `condition` on `number`, which it knows as ?2, and lets their contents go.
     private func delete(_ condition: String, _ number: Int64, path: String) throws(StoreError) {
-        let place = "file = (SELECT id FROM file WHERE path = ?1) AND \(condition)"
+        let place = "file = \(Self.ofPath) AND \(condition)"
         var contents: [[UInt8]] = []
         let doomed = try statement("SELECT content FROM version WHERE \(place)")
         doomed.bind(path, at: 1)

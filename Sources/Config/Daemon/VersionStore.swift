@@ -263,6 +263,9 @@ final class VersionStore {
     /// Makes durable what was done without a wait.
     func syncLog() throws(StoreError) { try store.syncLog() }
 
+    /// Steps that the database has taken.
+    var steps: Int64 { store.steps }
+
     /// Rows that the last statement changed.
     var changedRows: Int64 { store.changedRows }
 

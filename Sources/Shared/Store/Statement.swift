@@ -79,6 +79,7 @@ package final class Statement {
     /// Runs it and hands each row to `body`, which must not keep it. A body that throws ends the run.
     package func rows(_ body: (borrowing Row) throws(StoreError) -> Void) throws(StoreError) {
         defer {
+            store.steps += Int64(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 1))
             sqlite3_reset(handle)
             sqlite3_clear_bindings(handle)
         }

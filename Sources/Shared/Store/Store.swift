@@ -35,6 +35,8 @@ package final class Store {
     package let path: String
     let connection: OpaquePointer
     private let synchronous: StoreOptions.Synchronous
+    /// Steps of SQLite's machine that prepared statements have taken: what their work is counted by, whatever the host does.
+    package internal(set) var steps: Int64 = 0
     /// Statements without parameters that are run again and again, compiled once.
     private var repeated: [String: OpaquePointer] = [:]
 
