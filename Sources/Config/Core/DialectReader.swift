@@ -54,10 +54,9 @@ package struct DialectReader {
 
     /// Skips the comment line at `position`; false where the reader does not take it for one.
     private mutating func skipComment() -> Bool {
+        let (newlines, escapes) = (dialect.newlines, dialect.commentsEscape)
         var at = position
-        while at < end, !dialect.newlines.contains(bytes[at]) {
-            at += dialect.commentsEscape && bytes[at] == Byte.backslash ? 2 : 1
-        }
+        while at < end, !newlines.contains(bytes[at]) { at += escapes && bytes[at] == Byte.backslash ? 2 : 1 }
         if at >= end, dialect.commentsNeedNewline { return false }
         position = min(at, end)
         return true
@@ -188,11 +187,16 @@ package struct DialectReader {
     // MARK: Small steps
 
     mutating func skip(_ set: ByteSet) {
-        while position < end, set.contains(bytes[position]) { position += 1 }
+        var at = position
+        while at < end, set.contains(bytes[at]) { at += 1 }
+        position = at
     }
 
     mutating func skipLine() {
-        while position < end, !dialect.newlines.contains(bytes[position]) { position += 1 }
+        let newlines = dialect.newlines
+        var at = position
+        while at < end, !newlines.contains(bytes[at]) { at += 1 }
+        position = at
     }
 
     mutating func noteOpenQuote(at offset: Int) {

@@ -121,28 +121,35 @@ package struct SHA256: Sendable {
         return Digest(words: state)
     }
 
-    /// FIPS 180-4, section 6.2.2, on the 64 bytes from `start`.
+    /// FIPS 180-4, section 6.2.2, on the 64 bytes from `start`. The schedule's words are made as they are needed, sixteen at a
+    /// time, as section 6.2.3 allows.
     private mutating func compress(_ block: [UInt8], from start: Int) {
-        var schedule = InlineArray<64, UInt32>(repeating: 0)
-        for index in 0..<16 {
-            let at = start + index * 4
-            schedule[index] =
-                UInt32(block[at]) << 24 | UInt32(block[at + 1]) << 16 | UInt32(block[at + 2]) << 8
-                | UInt32(block[at + 3])
+        precondition(start >= 0 && start + 64 <= block.count)
+        block.withUnsafeBytes { bytes in
+            Self.constants.withUnsafeBufferPointer { constants in compress(bytes, from: start, constants) }
         }
-        for index in 16..<64 {
-            let early = schedule[index - 15]
-            let late = schedule[index - 2]
-            let small = Self.rotate(early, 7) ^ Self.rotate(early, 18) ^ (early >> 3)
-            let large = Self.rotate(late, 17) ^ Self.rotate(late, 19) ^ (late >> 10)
-            schedule[index] = schedule[index - 16] &+ small &+ schedule[index - 7] &+ large
+    }
+
+    @inline(__always)
+    private mutating func compress(
+        _ block: UnsafeRawBufferPointer, from start: Int, _ constants: UnsafeBufferPointer<UInt32>
+    ) {
+        var schedule = InlineArray<16, UInt32> { index in
+            UInt32(bigEndian: block.loadUnaligned(fromByteOffset: start + index * 4, as: UInt32.self))
         }
         var (a, b, c, d) = (state[0], state[1], state[2], state[3])
         var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for index in 0..<64 {
+            if index >= 16 {
+                let early = schedule[(index &+ 1) & 15]
+                let late = schedule[(index &+ 14) & 15]
+                let small = Self.rotate(early, 7) ^ Self.rotate(early, 18) ^ (early >> 3)
+                let large = Self.rotate(late, 17) ^ Self.rotate(late, 19) ^ (late >> 10)
+                schedule[index & 15] &+= small &+ schedule[(index &+ 9) & 15] &+ large
+            }
             let large = Self.rotate(e, 6) ^ Self.rotate(e, 11) ^ Self.rotate(e, 25)
             let choice = (e & f) ^ (~e & g)
-            let first = h &+ large &+ choice &+ Self.constants[index] &+ schedule[index]
+            let first = h &+ large &+ choice &+ constants[index] &+ schedule[index & 15]
             let small = Self.rotate(a, 2) ^ Self.rotate(a, 13) ^ Self.rotate(a, 22)
             let majority = (a & b) ^ (a & c) ^ (b & c)
             (h, g, f, e) = (g, f, e, d &+ first)
@@ -158,6 +165,7 @@ package struct SHA256: Sendable {
         state[7] &+= h
     }
 
+    @inline(__always)
     private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
         word >> count | word << (32 - count)
     }
