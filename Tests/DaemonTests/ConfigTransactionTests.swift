@@ -170,6 +170,27 @@ import Wire
         #expect(try files.texts[0] == "A=2\n")
     }
 
+    @Test("a write of more versions than are kept leaves the one in force, for when it fails")
+    func retentionLeavesTheVersionInForce() throws {
+        let files = try Files()
+        let custody = try Custody(folder: files.fixture.places.state, beside: DaemonFixture.beside)
+        var kept = try #require(KeptFile.all(try files.fixture.settings()).first)
+        kept.versionsKept = 2
+        for value in 2...30 { _ = custody.change([Self.request(kept, "A", "\(value)")], announced: [:]) }
+        guard mount(files.paths[0], files.paths[0], nil, UInt(MS_BIND), nil) == 0 else { return }
+        let refused = custody.change((31...64).map { Self.request(kept, "A", "\($0)") }, announced: [:])
+        umount(files.paths[0])
+        #expect(
+            refused.results.allSatisfy {
+                if case .failure(let error) = $0 { error.name == "mountPoint" } else { false }
+            })
+        let inForce = try #require(try custody.history(kept, below: nil, limit: 1).first)
+        #expect(inForce.number == 30)
+        #expect(try custody.content(of: inForce) == Array("A=30\n".utf8))
+        let next = custody.change([Self.request(kept, "A", "100")], announced: [:])
+        #expect(next.seen[kept.id]?.versions.map(\.number) == [31])
+    }
+
     @Test func retentionDropsTheOldestAndHistoryStaysWhole() throws {
         let files = try Files()
         let custody = try Custody(folder: files.fixture.places.state, beside: DaemonFixture.beside)

@@ -45,7 +45,8 @@ package struct Reading: Hashable, Sendable {
         guard bindings.count == other.bindings.count else { return nil }
         var changed: [String] = []
         for (was, becomes) in zip(bindings, other.bindings) {
-            guard was.key == becomes.key else { return nil }
+            // By their bytes: to Swift two spellings of one text are equal.
+            guard was.key.utf8.elementsEqual(becomes.key.utf8) else { return nil }
             guard was.value != becomes.value, !changed.contains(was.key) else { continue }
             guard changed.count < 8 else { return nil }
             changed.append(was.key)

@@ -89,8 +89,12 @@ extension Custody {
                 try versions.record(intent, contents: contents)
                 try alsoRecording(intent)
                 for write in writes {
-                    guard let newest = write.versions.last?.version.number else { continue }
-                    try versions.prune(write.kept.id.path, upTo: newest - write.kept.versionsKept - 1)
+                    guard let newest = write.versions.last?.version.number,
+                        let oldest = write.versions.first?.version.number
+                    else { continue }
+                    // Never the version in force, however many come at once: where the write fails it is what is put back.
+                    let unwanted = min(newest - write.kept.versionsKept - 1, oldest - 2)
+                    try versions.prune(write.kept.id.path, upTo: unwanted)
                 }
             }
         }

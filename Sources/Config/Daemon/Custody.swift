@@ -234,6 +234,7 @@ final class Custody {
             throw VersionStore.failure(error, step: step)
         }
         guard !versions.hasDamage else {
+            versions.remembered = VersionStore.Remembered()
             throw StepFailure(
                 .versions(
                     "a record of a version is damaged, changed or missing",
