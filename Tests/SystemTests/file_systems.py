@@ -228,7 +228,7 @@ def canary(kind, folder):
 
 
 def kill_on(kind):
-    """KILL before each call; the folder of every bench is on the file system."""
+    """KILL before each call; the folder of every bench is on the file system, which lies in memory as the disks above do."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-filesystems-", dir="/dev/shm"))
     place = folder / "mounted"
     place.mkdir()

@@ -186,10 +186,7 @@ package enum FileFormat: Sendable {
     /// Whether every reader of lines finds the same keys in the same order in both; false where that is not known.
     func keepsKeys(from old: ReadFile, to new: ReadFile) -> Bool {
         guard case .env = self, let before = old.lines?.readings, let after = new.lines?.readings else { return false }
-        return zip(before, after).allSatisfy { was, becomes in
-            was.bindings.count == becomes.bindings.count
-                && zip(was.bindings, becomes.bindings).allSatisfy { $0.key == $1.key }
-        }
+        return zip(before, after).allSatisfy { $0.hasKeys(of: $1) }
     }
 
     /// How many keys the file sets: those that any reader sees, or JSON's innermost values; nil where keys do not count.
@@ -198,8 +195,9 @@ package enum FileFormat: Sendable {
         case .env:
             // Most often all readers see the same keys: then the union is the first one's.
             file.lines.map { lines in
-                guard let first = lines.effective.first else { return 0 }
-                let others = lines.effective.dropFirst().reduce(into: Set<String>()) { keys, other in
+                let effective = lines.effective
+                guard let first = effective.first else { return 0 }
+                let others = effective.dropFirst().reduce(into: Set<String>()) { keys, other in
                     for key in other.keys where first[key] == nil { keys.insert(key) }
                 }
                 return first.count + others.count

@@ -39,16 +39,24 @@ package struct Reading: Hashable, Sendable {
         Dictionary(bindings.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
     }
 
-    /// The keys whose assignments differ, each once and in the file's order, where both readings have as many assignments, of
-    /// the same keys in the same order, and few of them differ; nil where more has changed than that, which this is not for.
+    /// More keys than these are no edit's, and are told faster by a look-up each.
+    private static let fewKeys = 8
+
+    /// Whether both have as many assignments, of the same keys in the same order.
+    func hasKeys(of other: Reading) -> Bool {
+        // By their bytes: to Swift two spellings of one text are equal.
+        bindings.count == other.bindings.count
+            && zip(bindings, other.bindings).allSatisfy { $0.key.utf8.elementsEqual($1.key.utf8) }
+    }
+
+    /// The keys whose assignments differ, each once and in the file's order, where the keys are the same and few of these
+    /// differ; nil where more has changed than that, which this is not for.
     func changedKeys(to other: Reading) -> [String]? {
-        guard bindings.count == other.bindings.count else { return nil }
+        guard hasKeys(of: other) else { return nil }
         var changed: [String] = []
-        for (was, becomes) in zip(bindings, other.bindings) {
-            // By their bytes: to Swift two spellings of one text are equal.
-            guard was.key.utf8.elementsEqual(becomes.key.utf8) else { return nil }
-            guard was.value != becomes.value, !changed.contains(was.key) else { continue }
-            guard changed.count < 8 else { return nil }
+        for (was, becomes) in zip(bindings, other.bindings) where was.value != becomes.value {
+            guard !changed.contains(was.key) else { continue }
+            guard changed.count < Self.fewKeys else { return nil }
             changed.append(was.key)
         }
         return changed

@@ -93,7 +93,7 @@ extension Custody {
     /// Looks, for the loop; `announced` is what it knows.
     func seen(_ kept: KeptFile, announced: Int64?) -> Seen {
         // A look of the loop's, each minute at least, holds the newest versions against the ledger itself.
-        versions.remembered.head = nil
+        versions.forgetHead()
         do throws(StepFailure) {
             let sight = try look(kept)
             return try seen(kept, sight, announced: announced)

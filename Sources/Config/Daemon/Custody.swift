@@ -51,7 +51,7 @@ final class Custody {
     // MARK: What nobody waits for
 
     /// Files that were replaced. Whoever lets go of the last descriptor of such a file waits until its space is freed, which may
-    /// take as long as a sync: neither who waits for an answer nor the next change has to.
+    /// take as long as a sync: who waits for an answer need not.
     private var replaced: [GuardedFile] = []
     /// Transactions that took place and are not concluded in the ledger; whoever asks it next concludes them first.
     private var unconcluded: [Intent] = []
@@ -68,6 +68,7 @@ final class Custody {
         try? ledger("conclude") {}
         let descriptors = replaced.compactMap { $0.giveUp() }
         replaced = []
+        guard !descriptors.isEmpty else { return }
         let isTaken = beside.submit { _ in descriptors.forEach { close($0) } }
         // Where too many wait already, whoever comes with more waits too.
         if !isTaken { descriptors.forEach { close($0) } }
@@ -234,7 +235,7 @@ final class Custody {
             throw VersionStore.failure(error, step: step)
         }
         guard !versions.hasDamage else {
-            versions.remembered = VersionStore.Remembered()
+            versions.forget()
             throw StepFailure(
                 .versions(
                     "a record of a version is damaged, changed or missing",

@@ -85,7 +85,7 @@ extension VersionStore {
 
     /// Forgets the intent. If that is lost, the next look does it again.
     func drop(_ intent: Intent) throws(StoreError) {
-        remembered = Remembered()
+        forget()
         try transaction { () throws(StoreError) in
             for file in intent.files { try delete("intent = ?2", intent.id, path: file.path) }
             try dropLeases(of: intent)

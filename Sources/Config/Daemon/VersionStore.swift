@@ -106,7 +106,7 @@ final class VersionStore {
     /// Closes the database and gives up the lock. Nothing may be asked of this one afterwards.
     func release() {
         prepared = [:]
-        remembered = Remembered()
+        forget()
         if let empty = try? Store(path: ":memory:") { store = empty }
         _ = mainstay_ofd_unlock(lock)
     }
@@ -127,16 +127,22 @@ final class VersionStore {
     func settle() throws(StoreError) {
         guard isDoubtful else { return }
         prepared = [:]
-        remembered = Remembered()
+        forget()
         // The old one is closed first: it holds the file for itself.
         store = try Store(path: ":memory:")
         store = try Self.open(folder)
         isDoubtful = false
     }
 
+    /// Asks the ledger itself from now on.
+    func forget() { remembered = Remembered() }
+
+    /// As `forget`, of the newest version alone.
+    func forgetHead() { remembered.head = nil }
+
     /// Notes what an error of the database says of its disk.
     func note(_ error: StoreError) {
-        remembered = Remembered()
+        forget()
         if error.kind == .disk { isDoubtful = true }
     }
 
@@ -247,7 +253,7 @@ final class VersionStore {
     /// Runs `body` as one transaction of the database: all of it is durable when this returns, or none is there.
     func transaction<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
         do throws(StoreError) { return try store.transaction(body) } catch {
-            remembered = Remembered()
+            forget()
             throw error
         }
     }
@@ -255,7 +261,7 @@ final class VersionStore {
     /// As `transaction`, but durable only with the next one, or with `syncLog`.
     func transactionWithoutWait<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
         do throws(StoreError) { return try store.transactionWithoutWait(body) } catch {
-            remembered = Remembered()
+            forget()
             throw error
         }
     }

@@ -70,15 +70,13 @@ package final class Worker<State>: Sendable {
         }
         let answer = Answer(then)
         let timer = Loop.after(deadline) { answer.give(.failure(WorkerError.deadlineExceeded(thread: name))) }
-        pool.submit { [self] _ in
-            began(deadline: deadline)
+        run(deadline: deadline) { [box] in
             let result = Result { try box.use(job) }
             Loop.post {
                 timer.cancel()
                 answer.give(result)
             }
             if let afterwards { try? box.use(afterwards) }
-            books.withLock { $0.runningSince = nil }
         }
     }
 
@@ -88,11 +86,7 @@ package final class Worker<State>: Sendable {
     @discardableResult
     package func submit(_ job: @escaping @Sendable (inout State) throws -> Void) -> Bool {
         guard enqueue() else { return false }
-        pool.submit { [self] _ in
-            began(deadline: .seconds(10))
-            try? box.use(job)
-            books.withLock { $0.runningSince = nil }
-        }
+        run(deadline: .seconds(10)) { [box] in try? box.use(job) }
         return true
     }
 
@@ -105,11 +99,16 @@ package final class Worker<State>: Sendable {
         }
     }
 
-    private func began(deadline: Duration) {
-        books.withLock { books in
-            books.waiting -= 1
-            books.runningSince = HostClock.now().instant
-            books.runningDeadline = deadline
+    /// Has the thread run what `enqueue` counted, and keeps the books of it.
+    private func run(deadline: Duration, _ body: @escaping @Sendable () -> Void) {
+        pool.submit { [self] _ in
+            books.withLock { books in
+                books.waiting -= 1
+                books.runningSince = HostClock.now().instant
+                books.runningDeadline = deadline
+            }
+            body()
+            books.withLock { $0.runningSince = nil }
         }
     }
 

@@ -71,7 +71,8 @@ package final class Store {
         guard code == SQLITE_OK else { throw error(code, operation: sql) }
     }
 
-    /// Runs one statement without parameters or results, which is kept for the next time.
+    /// Runs one statement without parameters or results, which is kept for the next time. No `Statement`: each of those keeps
+    /// its store, so the store can keep none.
     private func repeating(_ sql: String) throws(StoreError) {
         var handle = repeated[sql]
         if handle == nil {
@@ -81,7 +82,7 @@ package final class Store {
         }
         let code = sqlite3_step(handle)
         sqlite3_reset(handle)
-        guard code == SQLITE_DONE || code == SQLITE_ROW else { throw error(code, operation: sql) }
+        guard code == SQLITE_DONE else { throw error(code, operation: sql) }
     }
 
     /// Prepares `sql`, one statement, for many runs.
