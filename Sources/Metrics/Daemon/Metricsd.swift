@@ -27,7 +27,11 @@ import Wire
     private var stopped: (@Loop () -> Void)?
 
     /// Runs metricsd as this process until it is told to stop.
-    package nonisolated static func run() -> Never { StartUp.run(Metricsd.self) }
+    package nonisolated static func run() -> Never {
+        // Figures are made on the readers' threads, kept by the loop and freed by the store's.
+        Heap.useOneArena()
+        StartUp.run(Metricsd.self)
+    }
 
     package init(_ context: DaemonContext, settings: AllSettings) throws {
         self.context = context

@@ -51,6 +51,9 @@
 /// malloc_trim(3): the free pages of all arenas go back to the kernel. Glibc's module leaves malloc.h out.
 static inline void mainstay_trim_heap(void) { malloc_trim(0); }
 
+/// mallopt(3), M_ARENA_MAX: every thread takes its memory from the one heap. 0 where malloc refuses. For before the first thread.
+static inline int mainstay_use_one_arena(void) { return mallopt(M_ARENA_MAX, 1); }
+
 /// What SO_PEERCRED gives (unix(7)).
 struct mainstay_ucred {
     pid_t pid;
