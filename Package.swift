@@ -134,7 +134,8 @@ let tests: [Target] = [
         name: "DaemonTests",
         dependencies: apis + daemons
             + [
-                "mainstay", "mainstay-validate", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd", "CLinux",
+                "mainstay", "mainstay-validate", "Files", "Wire", "Time", "Runtime", "Settings", "Store", "Systemd",
+                "CLinux",
                 http,
             ] + nio,
         path: "Tests/DaemonTests", swiftSettings: house),

@@ -8,7 +8,7 @@ struct SystemCaseTests {
     /// The lines of `Scripts/prove`, as it lists them.
     static let lines = [
         "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets", "powercuts",
-        "filesystems", "swaps", "contention", "dialects", "etcd", "confirm",
+        "filesystems", "swaps", "contention", "dialects", "etcd", "confirm", "exporters",
     ]
     /// Those that measure speed or memory: on a machine that just ran everything else their figures would mean nothing.
     static let benches = ["wire", "rest", "notice", "configspeed", "floors", "simulation"]

@@ -198,6 +198,18 @@ def read_shadow(pid):
     open("/etc/shadow").read()
 
 
+def set_the_clock(pid):
+    import time
+
+    time.clock_settime(time.CLOCK_REALTIME, time.time())
+
+
+def list_units(pid):
+    """As metricsd counts them: over the bus, since process 1's own socket is root's."""
+    words = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "ListUnits"]
+    assert b"gateway.service" in subprocess.run(["busctl", "call", *words], check=True, capture_output=True).stdout
+
+
 def mount(pid):
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True, capture_output=True)
 
@@ -213,7 +225,7 @@ MAY = {
     "configd": {"replace a guarded file": replace_env, "open a file without following links": open_beneath},
     "metricsd": {
         "read a process's figures": FIGURES, "list its files": list_files, "probe over TCP": probe,
-        "see the host's file systems": see_file_systems,
+        "see the host's file systems": see_file_systems, "list units": list_units,
     },
     "healthd": {
         "probe over TCP": probe, "run a command": run_a_command, "run Node": run_node,
@@ -229,7 +241,9 @@ MUST_NOT = {
     "configd": {
         "write /usr": write_usr, "signal a service": signal_it, "read its memory map": EVIDENCE, "mount": mount,
     },
-    "metricsd": {"write /etc": write_anywhere, "signal a service": signal_it, "mount": mount},
+    "metricsd": {
+        "write /etc": write_anywhere, "signal a service": signal_it, "mount": mount, "set the clock": set_the_clock,
+    },
     "healthd": {
         "write /etc": write_anywhere, "read /etc/shadow": read_shadow, "signal a service": signal_it,
         "read its memory map": EVIDENCE, "restart a unit": restart_a_unit, "mount": mount,

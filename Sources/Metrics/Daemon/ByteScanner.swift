@@ -82,6 +82,14 @@ struct ByteScanner {
         return Double(whole) + Double(fraction) / scale
     }
 
+    /// A number as files of /sys hold it: decimal, or hexadecimal after `0x`.
+    mutating func prefixedNumber() -> Double? {
+        skipSpaces()
+        guard at + 1 < bytes.count, bytes[at] == 0x30, bytes[at + 1] | 0x20 == 0x78 else { return number() }
+        at += 2
+        return hexadecimal().map { Double($0) }
+    }
+
     /// A hexadecimal number after spaces.
     mutating func hexadecimal() -> UInt64? {
         skipSpaces()

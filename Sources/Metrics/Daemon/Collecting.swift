@@ -16,6 +16,8 @@ import Wire
         case groups
         case detail
         case devices
+        case seldom
+        case units
         case filesystems
         /// How collecting itself goes.
         case collectors
@@ -26,6 +28,12 @@ import Wire
         case scrape(Scraper)
     }
 
+    /// What one thread measures in turn; if one of them hangs, the other is late too.
+    private struct SlowReaders {
+        var devices = DeviceReader()
+        var seldom = SeldomReader()
+    }
+
     weak var metricsd: Metricsd?
     /// The user that each guarded service runs as.
     private(set) var owners: [String: UInt32] = [:]
@@ -34,8 +42,9 @@ import Wire
     private let host: Worker<SystemReader>
     private let processes: Worker<ProcessReader>
     private let detail: Worker<DetailReader>
-    private let devices: Worker<DeviceReader>
+    private let devices: Worker<SlowReaders>
     private let mounts: Worker<FilesystemReader>
+    private let unitStates = UnitReader()
     private let parsers: Worker<[String: ScrapeParser]>
     private var sources: [String: Source] = [:]
     private var deadlines: [String: Duration] = [:]
@@ -62,7 +71,7 @@ import Wire
         host = context.worker(name: "proc") { SystemReader() }
         processes = context.worker(name: "process") { ProcessReader() }
         detail = context.worker(name: "detail") { DetailReader() }
-        devices = context.worker(name: "devices") { DeviceReader() }
+        devices = context.worker(name: "devices") { SlowReaders() }
         mounts = context.worker(name: "mounts") { FilesystemReader() }
         parsers = context.worker(name: "scrape") { [:] }
     }
@@ -81,6 +90,7 @@ import Wire
     func stop() {
         search?.cancel()
         search = nil
+        unitStates.stop()
     }
 
     /// The collectors that the settings ask for, and the peers found so far.
@@ -103,6 +113,8 @@ import Wire
         plan("pushed", .application, .pushed, every: interval, within: deadline)
         plan("filesystem", .system, .filesystems, every: max(interval, .seconds(5)), within: .seconds(2))
         plan("devices", .system, .devices, every: max(interval, .seconds(15)), within: .seconds(2))
+        plan("seldom", .system, .seldom, every: max(interval, .seconds(15)), within: .seconds(2))
+        plan("units", .system, .units, every: max(interval, .seconds(15)), within: .seconds(3))
         plan("detail", .process, .detail, every: own.detailInterval, within: min(own.detailInterval, .seconds(10)))
         for service in settings.services {
             guard let scrape = service.metrics else { continue }
@@ -164,7 +176,11 @@ import Wire
         case .detail:
             run(detail, name, round, deadline) { $0.measure(units, withTable: withTable) }
         case .devices:
-            run(devices, name, round, deadline) { $0.measure(withTable: withTable) }
+            run(devices, name, round, deadline) { $0.devices.measure(withTable: withTable) }
+        case .seldom:
+            run(devices, name, round, deadline) { $0.seldom.measure(withTable: withTable) }
+        case .units:
+            unitStates.measure(units, withTable: withTable) { [weak self] in self?.finish(name, round, $0) }
         case .filesystems:
             run(mounts, name, round, deadline) { $0.measure(withTable: withTable) }
         case .collectors:

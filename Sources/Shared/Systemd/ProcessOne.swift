@@ -469,7 +469,7 @@ package actor ProcessOne {
     }
 
     /// The object path of a unit: each byte that is not a letter or a digit (or a leading digit) as `_` and two digits.
-    private static func path(of unit: String) -> String {
+    static func path(of unit: String) -> String {
         var encoded: UnsafeMutablePointer<CChar>?
         guard sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &encoded) >= 0, let encoded else { return "" }
         defer { free(encoded) }

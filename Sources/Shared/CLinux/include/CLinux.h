@@ -25,6 +25,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
@@ -142,3 +143,28 @@ static inline pid_t mainstay_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 
 /// A pipe whose ends no child inherits (pipe2 with O_CLOEXEC): ends[0] is read from. -1 and errno on failure.
 static inline int mainstay_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
+/// What adjtimex(2) tells of the host's clock: the fields of `struct timex` (which Swift cannot see for its unnamed bits), as
+/// they are, and what two of its bits and its answer mean.
+struct mainstay_clock {
+    int64_t offset, freq, maxerror, esterror, constant, tick, ppsfreq, jitter, stabil, jitcnt, calcnt, errcnt, stbcnt;
+    int status, shift, tai;
+    /// Whether `offset` and `jitter` are in nanoseconds (STA_NANO), not microseconds.
+    int is_nano;
+    /// Whether it is kept by some reference: the answer is not TIME_ERROR.
+    int is_synchronized;
+};
+
+/// Reads the clock's state and changes nothing: the answer of adjtimex(2), or -1 with errno.
+static inline int mainstay_read_clock(struct mainstay_clock *clock) {
+    struct timex all = {.modes = 0};
+    int state = adjtimex(&all);
+    if (state < 0) return -1;
+    *clock = (struct mainstay_clock){
+        .offset = all.offset, .freq = all.freq, .maxerror = all.maxerror, .esterror = all.esterror,
+        .constant = all.constant, .tick = all.tick, .ppsfreq = all.ppsfreq, .jitter = all.jitter, .stabil = all.stabil,
+        .jitcnt = all.jitcnt, .calcnt = all.calcnt, .errcnt = all.errcnt, .stbcnt = all.stbcnt, .status = all.status,
+        .shift = all.shift, .tai = all.tai, .is_nano = (all.status & STA_NANO) != 0,
+        .is_synchronized = state != TIME_ERROR};
+    return state;
+}
