@@ -58,7 +58,7 @@ private final class StoredHead {
             QueryRange.Params(
                 selector: selector, fromMs: cursor == nil ? 0 : nil, toMs: cursor == nil ? 1_000_000 : nil,
                 limit: limit,
-                cursor: cursor), now: 1_000_000)
+                cursor: cursor), now: 1_000_000, patterns: QueryPatterns.compile)
         let wanted = plan.series(in: head.index).compactMap { id in
             head.index[id].map {
                 BlockReader.Wanted(id: id, labels: $0.labels, head: head.chunks(of: id, includingUncommitted: false))

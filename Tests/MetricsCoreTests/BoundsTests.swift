@@ -76,7 +76,7 @@ struct BoundsTests {
         repeat {
             let asked = QueryRange.Params(
                 selector: "a", fromMs: cursor == nil ? 0 : nil, toMs: cursor == nil ? 5000 : nil, cursor: cursor)
-            var page = RangePage(try RangePlan(asked, now: 5000))
+            var page = RangePage(try RangePlan(asked, now: 5000, patterns: TestPatterns.compile))
             var samples = SampleCursor([view])
             _ = page.add(SeriesID(1), labels: Labels("a", [Label("of", text(800_000))]), cursor: &samples)
             try #require(!page.series.isEmpty)

@@ -21,7 +21,7 @@ struct RangeTests {
                 .map { Point(timeMs: $0.0, value: $0.1) }
         }
         return stride(from: window.fromMs, through: window.toMs, by: Int64.Stride(window.stepMs)).compactMap { time in
-            guard let latest = samples.last(where: { $0.0 <= time }), latest.0 > time - 300_000,
+            guard let latest = samples.last(where: { $0.0 <= time }), latest.0 >= time - 300_000,
                 latest.1.bitPattern != Staleness.bits
             else { return nil }
             return Point(timeMs: time, value: latest.1)
@@ -78,11 +78,17 @@ struct RangeTests {
     @Test("A plan fills in what was not asked, and refuses what makes no sense")
     func planning() throws {
         let now: Int64 = 1_795_506_583_000
-        let plan = try RangePlan(QueryRange.Params(selector: "up"), now: now)
+        let plan = try RangePlan(QueryRange.Params(selector: "up"), now: now, patterns: TestPatterns.compile)
         #expect(plan.window == RangeWindow(fromMs: now - 3_600_000, toMs: now, stepMs: 0))
         #expect(plan.limit == 11_000)
         let bad: [(QueryRange.Params, String)] = [
             (QueryRange.Params(selector: "up{"), "invalidSelector"),
+            (QueryRange.Params(selector: "up[5m]"), "invalidSelector"),
+            (QueryRange.Params(selector: "up offset 5m"), "invalidSelector"),
+            (QueryRange.Params(selector: "up @ end()"), "invalidSelector"),
+            (QueryRange.Params(selector: "(up)"), "invalidSelector"),
+            (QueryRange.Params(selector: "sum(up)"), "invalidSelector"),
+            (QueryRange.Params(selector: "1"), "invalidSelector"),
             (QueryRange.Params(selector: "up", fromMs: 5, toMs: 4), "invalidRange"),
             (QueryRange.Params(selector: "up", fromMs: -1), "invalidRange"),
             (QueryRange.Params(selector: "up", stepMs: -1), "invalidRange"),
@@ -94,11 +100,30 @@ struct RangeTests {
             (QueryRange.Params(selector: "up", cursor: "5:9:1:3"), "invalidCursor"),
         ]
         for (params, name) in bad {
-            let refusal = #expect(throws: RPCError.self) { try RangePlan(params, now: now) }
+            let refusal = #expect(throws: RPCError.self) {
+                try RangePlan(params, now: now, patterns: TestPatterns.compile)
+            }
             #expect(refusal?.name == name, "\(params)")
         }
-        let edge = try RangePlan(QueryRange.Params(selector: "up", fromMs: 0, toMs: 10_999, stepMs: 1), now: now)
+        let edge = try RangePlan(
+            QueryRange.Params(selector: "up", fromMs: 0, toMs: 10_999, stepMs: 1), now: now,
+            patterns: TestPatterns.compile)
         #expect(edge.window.toMs == 10_999)
+    }
+
+    @Test("Times at the ends of Int64 are refused as others are")
+    func farTimes() {
+        for time in [.min, .min + 1, .max - 1, .max] as [Int64] {
+            for params in [
+                QueryRange.Params(selector: "up", toMs: time), QueryRange.Params(selector: "up", fromMs: time),
+                QueryRange.Params(selector: "up", fromMs: .min, toMs: time),
+            ] {
+                let refusal = #expect(throws: RPCError.self) {
+                    try RangePlan(params, now: 0, patterns: TestPatterns.compile)
+                }
+                #expect(refusal?.name == "invalidRange")
+            }
+        }
     }
 
     @Test("Pages over several series give every point once, in the same order")
@@ -114,7 +139,7 @@ struct RangeTests {
         var found: [String: [Point]] = [:]
         var pages = 0
         repeat {
-            let plan = try RangePlan(params, now: 0)
+            let plan = try RangePlan(params, now: 0, patterns: TestPatterns.compile)
             var page = RangePage(plan)
             for id in plan.series(in: index) {
                 var cursor = SampleCursor([try #require(views[id])])

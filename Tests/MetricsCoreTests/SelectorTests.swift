@@ -3,6 +3,17 @@ import Testing
 
 @Suite("Selectors")
 struct SelectorTests {
+    private static func parse(_ text: String) throws(QueryError) -> Selector {
+        guard case .selector(let found) = try ExpressionParser.parse(text, patterns: TestPatterns.compile) else {
+            throw QueryError(.syntax, "no selector")
+        }
+        return found.selector
+    }
+
+    private static func pattern(_ text: String) throws(PatternProblem) -> CompiledPattern {
+        try TestPatterns.compile(text)
+    }
+
     @Test(
         "Selectors are read as PromQL reads them",
         arguments: [
@@ -15,34 +26,60 @@ struct SelectorTests {
                 "x{a=\"\\\"\\\\\\n\\x41\\u00e9\"}",
                 [Matcher("__name__", .equal, "x"), Matcher("a", .equal, "\"\\\nAé")]
             ),
+            ("{on=\"1\",inf=\"2\"}", [Matcher("on", .equal, "1"), Matcher("inf", .equal, "2")]),
         ])
     func good(text: String, matchers: [Matcher]) throws {
-        #expect(try SelectorParser.parse(text) == Selector(matchers))
+        #expect(try Self.parse(text) == Selector(matchers))
+    }
+
+    @Test("Regular expressions match whole values, and a missing label counts as empty")
+    func patterns() throws {
+        let text = "up{job=~\"a|b.*\",zone!~\"x|\"}"
+        let selector = try Self.parse(text)
+        #expect(
+            selector
+                == Selector([
+                    Matcher("__name__", .equal, "up"), Matcher("job", .matches, try Self.pattern("a|b.*")),
+                    Matcher("zone", .doesNotMatch, try Self.pattern("x|")),
+                ]))
+        func isMeant(_ job: String, _ zone: String) -> Bool {
+            selector.matches(Labels("up", [Label("job", job), Label("zone", zone)]))
+        }
+        #expect(isMeant("a", "y") && isMeant("b", "y") && isMeant("bcd", "xx"))
+        #expect(!isMeant("aa", "y") && !isMeant("cb", "y") && !isMeant("", "y"))
+        #expect(!isMeant("a", "x") && !isMeant("a", ""))
+        #expect(try Self.parse("up{job=~\"a?\"}").metric == "up")
+        #expect(try Self.parse("{__name__=~\"up|down\"}").metric == nil)
     }
 
     @Test(
         "What cannot be read is refused with its position",
         arguments: [
-            ("", 1, "expected a metric name or {, found the end"),
-            ("9up", 1, "unexpected 9"),
+            ("", 1, "no expression found in input"),
+            ("9up", 1, "bad number or duration \"9up\""),
             ("up{", 4, "expected a label name or }, found the end"),
-            ("up{a}", 5, "expected =, != after a label name, found }"),
-            ("up{a=b}", 6, "expected a quoted value, found b"),
-            ("up{a=\"b}", 6, "a quoted value without its end"),
-            ("up{a=\"b\" c=\"d\"}", 10, "expected , or }, found c"),
-            ("up{a=\"b\"} x", 11, "unexpected x"),
-            ("up{a=~\"b\"}", 5, "=~ (regular expressions) is not supported yet; use = or !="),
-            ("up{__name__=\"x\"}", 4, "the metric name is set twice"),
-            ("{}", 1, "expected a metric name or {, found the end"),
-            ("{a=\"\"}", 1, "a selector must have at least one matcher that does not match the empty string"),
+            ("up{a}", 5, "expected one of =, !=, =~, !~, found \"}\""),
+            ("up{a=b}", 6, "expected a quoted value, found \"b\""),
+            ("up{a=\"b}", 6, "a quoted text without its end"),
+            ("up{a=\"b\" c=\"d\"}", 10, "expected a comma or }, found \"c\""),
+            ("up{a=\"b\"} x", 11, "expected an operator or the end, found \"x\""),
+            ("up{a=~\"b(\"}", 7, "error parsing regexp: missing closing ): `b(`"),
+            ("up{b=\"é\",a!~\"*\"}", 14, "error parsing regexp: missing argument to repetition operator: `*`"),
+            ("up{__name__=\"x\"}", 4, "the metric name must not be set twice"),
+            ("{}", 1, "vector selector must contain at least one non-empty matcher"),
+            (" {a=\"\"}", 2, "vector selector must contain at least one non-empty matcher"),
+            ("{a=~\".*\"}", 1, "vector selector must contain at least one non-empty matcher"),
+            ("{a!=\"b\"}", 1, "vector selector must contain at least one non-empty matcher"),
+            ("{a!~\"b\"}", 1, "vector selector must contain at least one non-empty matcher"),
             ("up{a=\"\\q\"}", 8, "unknown escape sequence"),
             ("up{a=\"\\ud800\"}", 9, "no such Unicode character"),
         ])
     func bad(text: String, position: Int, message: String) {
-        let problem = #expect(throws: SelectorError.self) { try SelectorParser.parse(text) }
+        let problem = #expect(throws: QueryError.self) { try Self.parse(text) }
         guard let problem else { return }
         #expect(problem.message == message)
-        if text != "{}" { #expect(problem.position == position) }
+        #expect(problem.position == position)
+        #expect(problem.reason == .syntax)
     }
 
     @Test("Any bytes give a selector or an error")
@@ -52,7 +89,7 @@ struct SelectorTests {
         for first in pieces {
             for second in pieces {
                 for third in pieces {
-                    counter += (try? SelectorParser.parse("up{" + first + second + third)) == nil ? 1 : 0
+                    counter += (try? Self.parse("up{" + first + second + third)) == nil ? 1 : 0
                 }
             }
         }
@@ -63,8 +100,8 @@ struct SelectorTests {
     func missingLabel() throws {
         let plain = Labels("up")
         let named = Labels("up", [Label("job", "node")])
-        let without = try SelectorParser.parse("up{job=\"\"}")
-        let with = try SelectorParser.parse("up{job!=\"\"}")
+        let without = try Self.parse("up{job=\"\"}")
+        let with = try Self.parse("up{job!=\"\"}")
         #expect(without.matches(plain) && !without.matches(named))
         #expect(!with.matches(plain) && with.matches(named))
     }
@@ -91,9 +128,9 @@ struct SelectorTests {
         #expect(fourth == nil)
         let known = index.resolve(Labels("up", [Label("job", "a")]))
         #expect(known?.isNew == false)
-        #expect(index.select(try SelectorParser.parse("up")) == [first.id, second.id])
-        #expect(index.select(try SelectorParser.parse("up"), after: first.id) == [second.id])
-        #expect(index.select(try SelectorParser.parse("{job!=\"b\",__name__!=\"\"}")) == [first.id, third.id])
+        #expect(index.select(try Self.parse("up")) == [first.id, second.id])
+        #expect(index.select(try Self.parse("up"), after: first.id) == [second.id])
+        #expect(index.select(try Self.parse("{job!=\"b\",__name__!=\"\"}")) == [first.id, third.id])
         index.remove(first.id)
         let againFound = index.resolve(Labels("up", [Label("job", "a")]))
         let again = try #require(againFound)

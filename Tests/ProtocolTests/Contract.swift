@@ -85,9 +85,9 @@ enum Socket: String, CaseIterable, Sendable {
             ]
         case .metricsd:
             Contract.common(own: MetricsStatus.self) + [
-                Contract(QueryRange.self), Contract(QueryMetrics.self), Contract(ListSeries.self),
+                Contract(Query.self), Contract(QueryRange.self), Contract(QueryMetrics.self), Contract(ListSeries.self),
                 Contract(Collect.self), Contract(Levels.self), Contract(PushMetrics.self),
-                Contract(PersistMetrics.self),
+                Contract(PersistMetrics.self), Contract(ImportSamples.self),
             ]
         case .healthd:
             Contract.common(own: HealthdStatus.self) + [

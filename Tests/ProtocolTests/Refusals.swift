@@ -29,6 +29,11 @@ extension Socket {
                 MetricsErrors.noCollector(.container),
                 MetricsErrors.invalidSample(index: 1, problem: "no name"),
                 MetricsErrors.tooManySeries(service: "gateway", most: 1000),
+                MetricsErrors.invalidQuery(position: 1, problem: "unknown function with name \"foo\""),
+                MetricsErrors.queryFailed(position: 4, problem: "multiple matches for labels"),
+                MetricsErrors.queryTooLarge("more than 5000000 values"), MetricsErrors.queryTooSlow("the time is up"),
+                MetricsErrors.invalidImport(line: 3, problem: "no time"),
+                MetricsErrors.importTooLarge(beyond: 3, most: 20_000),
             ]
         case .healthd:
             [

@@ -6,7 +6,7 @@ package enum MetricsErrors {
     package static func invalidSelector(_ selector: String, position: Int, problem: String) -> RPCError {
         RPCError(
             code: 2001, name: "invalidSelector", message: "\(position): \(problem)",
-            remedy: "Write name{label=\"value\",other!=\"value\"}",
+            remedy: "Write name{label=\"value\",other=~\"a|b\"}",
             details: ["selector": .string(String(selector.prefix(200))), "position": .integer(Int64(position))])
     }
 
@@ -62,5 +62,52 @@ package enum MetricsErrors {
             code: 2008, name: "tooManySeries", message: "\(service) would have more than \(most) pushed series",
             remedy: "Push fewer label values; what is not pushed for 5 min makes room",
             details: ["service": .string(service), "most": .integer(Int64(most))])
+    }
+
+    /// A query is no PromQL, or its types do not fit together.
+    package static func invalidQuery(position: Int?, problem: String) -> RPCError {
+        RPCError(
+            code: 2009, name: "invalidQuery", message: position.map { "\($0): \(problem)" } ?? problem,
+            remedy: "PromQL as of Prometheus 2.42; the position counts bytes from 1",
+            details: position.map { ["position": .integer(Int64($0))] } ?? [:])
+    }
+
+    /// A query is PromQL, but the series that it found do not fit it.
+    package static func queryFailed(position: Int?, problem: String) -> RPCError {
+        RPCError(
+            code: 2010, name: "queryFailed", message: position.map { "\($0): \(problem)" } ?? problem,
+            remedy: "Ask for the operands one by one, and match with on(…), ignoring(…), group_left or group_right",
+            details: position.map { ["position": .integer(Int64($0))] } ?? [:])
+    }
+
+    /// A query would hold more values at once than one may.
+    package static func queryTooLarge(_ problem: String) -> RPCError {
+        RPCError(
+            code: 2011, name: "queryTooLarge", message: problem,
+            remedy: "Name fewer series, a shorter range, or a longer stepMs")
+    }
+
+    /// A query was not done in its time.
+    package static func queryTooSlow(_ problem: String) -> RPCError {
+        RPCError(
+            code: 2012, name: "queryTooSlow", message: problem,
+            remedy: "Name fewer series, a shorter range, or a longer stepMs; deadlineMs may be up to 30,000 here")
+    }
+
+    /// A line of an import that cannot be taken; nothing of the text was.
+    package static func invalidImport(line: Int, problem: String) -> RPCError {
+        RPCError(
+            code: 2013, name: "invalidImport", message: "line \(line): \(problem)",
+            remedy:
+                "Each line is `name{label=\"value\"} VALUE TIME`; the time in seconds in OpenMetrics, in ms in Prometheus's format",
+            details: ["line": .integer(Int64(line))])
+    }
+
+    /// An import would make more series than there may be; nothing of it was taken.
+    package static func importTooLarge(beyond: Int, most: Int) -> RPCError {
+        RPCError(
+            code: 2014, name: "importTooLarge", message: "\(beyond) series more than the \(most) that there may be",
+            remedy: "Raise metricsd.maximumSeries in mainstay.yaml, or import fewer series",
+            details: ["beyond": .integer(Int64(beyond)), "most": .integer(Int64(most))])
     }
 }

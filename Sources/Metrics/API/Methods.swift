@@ -7,7 +7,7 @@ package enum QueryRange: RPCMethod {
     package static let access = Access.read
 
     package struct Params: WireObject {
-        /// `name{label="value",other!="value"}`, as in PromQL.
+        /// `name{label="value",other=~"a|b"}`, as in PromQL.
         package var selector: String
         /// The first point, ms since 1970; an hour before `toMs` where it is not given.
         package var fromMs: Int64?

@@ -97,3 +97,15 @@ package struct BitReader: Sendable {
         return (first | second) >> UInt64(64 - width)
     }
 }
+
+extension Bits {
+    /// Calls `body` with the words in which the bits lie, the open one last and a zero after it, so that a reader may always take
+    /// two at once.
+    func withWords<Result>(_ body: (UnsafePointer<UInt64>) -> Result) -> Result? {
+        var all = words
+        all.reserveCapacity(words.count + 2)
+        all.append(tail)
+        all.append(0)
+        return all.withUnsafeBufferPointer { buffer in buffer.baseAddress.map(body) }
+    }
+}

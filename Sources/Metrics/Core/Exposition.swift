@@ -4,17 +4,23 @@
 package struct Exposition {
     private let bytes: UnsafeRawBufferPointer
     private var at = 0
+    private let takesStale: Bool
     /// Lines that could not be read.
     package private(set) var badLines = 0
+    /// Where the first of them begins.
+    private(set) var firstBadLine: Int?
 
-    package init(_ bytes: UnsafeRawBufferPointer) {
+    /// - Parameter takesStale: whether `stale` is a value: the marker that ends a series.
+    package init(_ bytes: UnsafeRawBufferPointer, takesStale: Bool = false) {
         self.bytes = bytes
+        self.takesStale = takesStale
     }
 
-    /// One sample: where its series (`name{…}`) stands, and its value.
+    /// One sample: where its series (`name{…}`) stands, its value, and where its time stamp stands, if it has one.
     package struct Sample {
         package var series: Range<Int>
         package var value: Double
+        package var stamp: Range<Int>?
     }
 
     /// The next sample; nil at the end.
@@ -30,11 +36,13 @@ package struct Exposition {
                 skipLine()
                 continue
             }
+            let start = at
             if let sample = sample() {
                 skipLine()
                 return sample
             }
             badLines += 1
+            if firstBadLine == nil { firstBadLine = start }
             skipLine()
         }
         return nil
@@ -49,8 +57,18 @@ package struct Exposition {
         skipBlanks()
         let valueStart = at
         while at < bytes.count, bytes[at] > 0x20 { at += 1 }
-        guard let value = Self.number(UnsafeRawBufferPointer(rebasing: bytes[valueStart..<at])) else { return nil }
-        return Sample(series: series, value: value)
+        let text = UnsafeRawBufferPointer(rebasing: bytes[valueStart..<at])
+        let isStale = takesStale && text.elementsEqual("stale".utf8)
+        guard let value = isStale ? Staleness.value : Self.number(text) else { return nil }
+        return Sample(series: series, value: value, stamp: stamp())
+    }
+
+    private mutating func stamp() -> Range<Int>? {
+        skipBlanks()
+        let start = at
+        guard at < bytes.count, bytes[at] != 0x23 else { return nil }
+        while at < bytes.count, bytes[at] > 0x20 { at += 1 }
+        return at > start ? start..<at : nil
     }
 
     private static func endsName(_ byte: UInt8) -> Bool { byte <= 0x20 || byte == 0x7b }
@@ -106,16 +124,62 @@ package struct Exposition {
         }
     }
 
-    /// The labels that a series' text says; nil where it is none.
+    /// The labels that a series' text (`name{label="value",…}`) says; nil where it is none. In a value `\\`, `\"` and `\n` are
+    /// escapes; any other backslash is itself.
     package static func labels(_ text: UnsafeRawBufferPointer) -> Labels? {
-        guard let text = String(validating: text, as: UTF8.self), let selector = try? SelectorParser.parse(text),
-            let metric = selector.metric, Labels.isMetricName(metric)
-        else { return nil }
+        var at = 0
+        skipSpaces(text, &at)
+        guard let metric = word(text, &at), Labels.isMetricName(metric) else { return nil }
         var pairs: [Label] = []
-        for matcher in selector.matchers where matcher.label != "__name__" {
-            guard matcher.comparison == .equal else { return nil }
-            pairs.append(Label(matcher.label, matcher.value))
+        skipSpaces(text, &at)
+        if take(0x7b, text, &at) {
+            while true {
+                skipSpaces(text, &at)
+                if take(0x7d, text, &at) { break }
+                guard let name = word(text, &at), Labels.isLabelName(name) else { return nil }
+                skipSpaces(text, &at)
+                guard take(0x3d, text, &at) else { return nil }
+                skipSpaces(text, &at)
+                guard let value = value(text, &at) else { return nil }
+                pairs.append(Label(name, value))
+                skipSpaces(text, &at)
+                guard take(0x2c, text, &at) || (at < text.count && text[at] == 0x7d) else { return nil }
+            }
         }
-        return Labels(metric, pairs)
+        skipSpaces(text, &at)
+        return at == text.count ? Labels(metric, pairs) : nil
+    }
+
+    private static func skipSpaces(_ text: UnsafeRawBufferPointer, _ at: inout Int) {
+        while at < text.count, text[at] == 0x20 || text[at] == 0x09 { at += 1 }
+    }
+
+    private static func take(_ byte: UInt8, _ text: UnsafeRawBufferPointer, _ at: inout Int) -> Bool {
+        guard at < text.count, text[at] == byte else { return false }
+        at += 1
+        return true
+    }
+
+    private static func word(_ text: UnsafeRawBufferPointer, _ at: inout Int) -> String? {
+        let start = at
+        while at < text.count, text[at] > 0x20, text[at] != 0x7b, text[at] != 0x3d, text[at] != 0x7d { at += 1 }
+        return at > start ? String(validating: text[start..<at], as: UTF8.self) : nil
+    }
+
+    private static func value(_ text: UnsafeRawBufferPointer, _ at: inout Int) -> String? {
+        guard take(0x22, text, &at) else { return nil }
+        var content: [UInt8] = []
+        while at < text.count {
+            let byte = text[at]
+            at += 1
+            if byte == 0x22 { return String(validating: content, as: UTF8.self) }
+            if byte == 0x5c, at < text.count, [0x5c, 0x22, 0x6e].contains(text[at]) {
+                content.append(text[at] == 0x6e ? 0x0a : text[at])
+                at += 1
+            } else {
+                content.append(byte)
+            }
+        }
+        return nil
     }
 }

@@ -152,6 +152,26 @@ package struct Head: Sendable {
         return time
     }
 
+    /// A complete block with these series, all of them at all of `times`, waits to be written.
+    mutating func keepBlock(of name: String, times: [Int64], _ series: [ImportedSeries]) {
+        var chunks: [Chunk] = []
+        for one in series {
+            guard let (id, isNew) = index.resolve(one.labels) else {
+                refusedValues += UInt64(one.run.count)
+                continue
+            }
+            if isNew { newSeries.append(NewSeries(id: id, labels: one.labels)) }
+            var encoder = ValueEncoder()
+            for value in one.run.values { encoder.append(value.bitPattern) }
+            chunks.append(Chunk(series: id, start: 0, count: encoder.count, bits: encoder.bits))
+        }
+        guard !chunks.isEmpty else { return }
+        let number = group(name)
+        let block = SealedBlock(number: takeBlockNumber(), group: name, times: times, chunks: chunks)
+        groups[number].keep(block)
+        noteSealed(block)
+    }
+
     private mutating func seal(_ group: Int) {
         let number = takeBlockNumber()
         if let block = groups[group].seal(opening: number) { noteSealed(block) }

@@ -9,6 +9,12 @@ package struct SeriesID: Hashable, Comparable, Sendable {
     package static func < (left: SeriesID, right: SeriesID) -> Bool { left.value < right.value }
 }
 
+extension String {
+    /// Whether two texts have the same bytes, as Prometheus compares them. Swift's own `==` also takes texts for equal that a
+    /// reader would not tell apart: é as one character and as e with an accent. It is quick, so it is asked first.
+    func isSame(as other: String) -> Bool { self == other && utf8.elementsEqual(other.utf8) }
+}
+
 /// One label of a series.
 package struct Label: Hashable, Comparable, Sendable {
     package var name: String
@@ -19,7 +25,15 @@ package struct Label: Hashable, Comparable, Sendable {
         self.value = value
     }
 
-    package static func < (left: Label, right: Label) -> Bool { (left.name, left.value) < (right.name, right.value) }
+    package static func == (left: Label, right: Label) -> Bool {
+        left.name.isSame(as: right.name) && left.value.isSame(as: right.value)
+    }
+
+    /// By name, then by value; both by their bytes.
+    package static func < (left: Label, right: Label) -> Bool {
+        if !left.name.isSame(as: right.name) { return left.name.utf8.lexicographicallyPrecedes(right.name.utf8) }
+        return left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
+    }
 }
 
 /// What a series is called: the metric's name and its labels, sorted by label name. A label with an empty value is the same as
@@ -42,6 +56,16 @@ package struct Labels: Hashable, Sendable {
             unique.append(pair)
         }
         self.pairs = unique.filter { !$0.value.isEmpty }
+    }
+
+    /// - Parameter pairs: sorted by name, each name once, no value empty.
+    init(sorted pairs: [Label], metric: String) {
+        self.metric = metric
+        self.pairs = pairs
+    }
+
+    package static func == (left: Labels, right: Labels) -> Bool {
+        left.metric.isSame(as: right.metric) && left.pairs == right.pairs
     }
 
     /// The value of a label, empty where there is none; `__name__` is the metric's name.

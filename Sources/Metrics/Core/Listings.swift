@@ -6,12 +6,17 @@ extension MetricsMachine {
     private static let mostListed = 2000
 
     /// Answers `series`.
-    package func listSeries(_ params: ListSeries.Params) throws(RPCError) -> ListSeries.Reply {
+    package func listSeries(
+        _ params: ListSeries.Params, patterns: @escaping PatternCompiler
+    ) throws(RPCError) -> ListSeries.Reply {
         let limit = params.limit ?? 1000
         guard (1...Self.mostListed).contains(limit) else {
             throw MetricsErrors.invalidRange("limit is \(limit); 1 to \(Self.mostListed) is taken")
         }
-        let selector = try params.selector.map { text throws(RPCError) in try RangePlan.selector(text) } ?? Selector([])
+        let selector =
+            try params.selector.map { text throws(RPCError) in
+                try RangePlan.selector(text, patterns: patterns)
+            } ?? Selector([])
         var after = SeriesID(0)
         if let cursor = params.cursor {
             guard let number = UInt32(cursor) else { throw MetricsErrors.invalidCursor(cursor) }
@@ -52,15 +57,12 @@ extension MetricsMachine {
 
 /// Keeps a page within a frame, whatever the labels' lengths.
 private enum PageBudget {
-    /// What a page may take of a frame's 1 MiB, by a cautious estimate.
-    private static let mostBytes = 700_000
-
     /// The first of `items` that fit together; at least one, if there is one.
     static func fitting<Item>(_ items: [(Item, Labels)]) -> [(Item, Labels)] {
-        var left = mostBytes
+        var left = PageRoom.mostBytes
         return Array(
             items.prefix { item in
-                let isFirst = left == mostBytes
+                let isFirst = left == PageRoom.mostBytes
                 left -= item.1.description.utf8.count + 100
                 return isFirst || left > 0
             })

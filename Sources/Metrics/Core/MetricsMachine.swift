@@ -335,6 +335,20 @@ package struct MetricsMachine: Sendable {
         return [.commit(batch), .setTimer(deadline, at: now.instant + settings.commitDeadline)]
     }
 
+    /// Takes in samples of another origin. They are on disk when `isFlushing` ends.
+    package mutating func imported(_ series: [ImportedSeries], now: Moment) -> [Action] {
+        eventsTaken += 1
+        head.takeIn(series)
+        switch store {
+        case .unread: return []
+        case .quiet: return commit(now: now)
+        case .gathering(let timer): return [.cancelTimer(timer)] + commit(now: now)
+        case .committing:
+            isFlushWanted = true
+            return []
+        }
+    }
+
     /// A query wants everything that was measured up to now. It waits for `committed` or `commitFailed` while `isFlushing`.
     package mutating func flushAsked(now: Moment) -> [Action] {
         eventsTaken += 1

@@ -75,6 +75,39 @@ package struct SampleCursor: Sendable {
     }
 }
 
+extension SampleCursor {
+    /// All that is left from `fromMs` to `toMs`, both included: what `next` gives one by one, a chunk at a time.
+    mutating func rest(fromMs: Int64, toMs: Int64) -> SampleRun {
+        var run = SampleRun()
+        if decoder == nil {
+            let wanted = views[min(current, views.count)...]
+                .filter { Self.lastTime($0) >= fromMs && $0.times[$0.chunk.start] <= toMs }
+            run.reserve(wanted.reduce(0) { $0 + $1.chunk.count })
+            for view in wanted { run.append(view, fromMs: fromMs, toMs: toMs) }
+            current = views.count
+        }
+        while let sample = next(), sample.timeMs <= toMs {
+            if sample.timeMs >= fromMs { run.append(sample.timeMs, sample.value) }
+        }
+        return run
+    }
+}
+
+extension SampleRun {
+    /// The part of a chunk from `fromMs` to `toMs`.
+    fileprivate mutating func append(_ view: ChunkView, fromMs: Int64, toMs: Int64) {
+        let before = values.count
+        let chunk = view.chunk
+        let count = ValueDecoder.decode(chunk.bits, count: chunk.count, into: &values)
+        let times = view.times[chunk.start..<chunk.start + count]
+        let first = times.first.map { $0 >= fromMs } ?? true ? 0 : times.count { $0 < fromMs }
+        let behind = times.last.map { $0 <= toMs } ?? true ? 0 : times.count { $0 > toMs }
+        values.removeLast(behind)
+        values.removeSubrange(before..<before + min(first, count - behind))
+        self.times += times.dropFirst(first).dropLast(behind)
+    }
+}
+
 /// Which points of a series are asked for.
 package struct RangeWindow: Hashable, Sendable {
     package var fromMs: Int64
@@ -96,7 +129,7 @@ package struct RangeWindow: Hashable, Sendable {
 
     /// The points of one series, at most `limit`, from `resumeMs` on (a time that an earlier call gave as `nextMs`, or
     /// `fromMs`). With a step it is Prometheus's instant selector at each point: the latest value not older than the lookback (its
-    /// far end excluded, as in Prometheus 2.42), and none where that value is a stale marker.
+    /// far end included, as seen in Prometheus 2.42), and none where that value is a stale marker.
     package func points(
         of cursor: inout SampleCursor, resumeMs: Int64, limit: Int
     ) -> (points: [Sample], nextMs: Int64?) {
@@ -128,7 +161,7 @@ package struct RangeWindow: Hashable, Sendable {
                 latest = sample
                 ahead = cursor.next()
             }
-            if let value = latest, !value.isStale, value.timeMs > time - Self.lookbackMs {
+            if let value = latest, !value.isStale, value.timeMs >= time - Self.lookbackMs {
                 guard points.count < limit else { return (points, time) }
                 points.append(Sample(timeMs: time, pattern: value.pattern))
                 time += stepMs

@@ -7,8 +7,8 @@ package struct RangePlan: Hashable, Sendable {
     package static let mostPoints = 11_000
     /// The range where `fromMs` is not given.
     package static let standardRangeMs: Int64 = 3_600_000
-    /// 9999-12-31: later times are mistakes, and far from overflow.
-    private static let latestMs: Int64 = 253_402_300_799_999
+    /// Until 9999-12-31: later times are mistakes. So nothing that is added to them overflows.
+    static let times: ClosedRange<Int64> = 0...253_402_300_799_999
 
     package var selector: Selector
     package var window: RangeWindow
@@ -18,12 +18,15 @@ package struct RangePlan: Hashable, Sendable {
     package var resumeSeries: SeriesID
     package var resumeMs: Int64
 
-    package init(_ params: QueryRange.Params, now: Int64) throws(RPCError) {
-        selector = try RangePlan.selector(params.selector)
+    package init(
+        _ params: QueryRange.Params, now: Int64, patterns: @escaping PatternCompiler
+    ) throws(RPCError) {
+        selector = try RangePlan.selector(params.selector, patterns: patterns)
         limit = params.limit ?? Self.mostPoints
         guard (1...Self.mostPoints).contains(limit) else {
             throw MetricsErrors.invalidRange("limit is \(limit); 1 to \(Self.mostPoints) is taken")
         }
+        for time in [params.fromMs, params.toMs].compactMap(\.self) { try Self.check(time) }
         let stepMs = params.stepMs ?? 0
         guard stepMs >= 0 else { throw MetricsErrors.invalidRange("stepMs is \(stepMs)") }
         if let cursor = params.cursor {
@@ -45,16 +48,22 @@ package struct RangePlan: Hashable, Sendable {
         try checkWindow()
     }
 
+    static func check(_ time: Int64) throws(RPCError) {
+        guard times.contains(time) else {
+            throw MetricsErrors.invalidRange("\(time) is no time in ms from 1970 to 9999")
+        }
+    }
+
     private func checkWindow() throws(RPCError) {
-        guard window.fromMs >= 0, window.toMs <= Self.latestMs, window.fromMs <= window.toMs else {
+        guard Self.times.contains(window.fromMs), Self.times.contains(window.toMs), window.fromMs <= window.toMs else {
             throw MetricsErrors.invalidRange("from \(window.fromMs) to \(window.toMs)")
         }
         guard window.stepMs > 0 else { return }
         let rangeMs = window.toMs - window.fromMs
         let points = rangeMs / window.stepMs + 1
         guard points <= Self.mostPoints else {
-            let least = (rangeMs + Int64(Self.mostPoints) - 2) / Int64(Self.mostPoints - 1)
-            throw MetricsErrors.tooManyPoints(asked: points, most: Int64(Self.mostPoints), leastStepMs: least)
+            let most = Int64(Self.mostPoints)
+            throw MetricsErrors.tooManyPoints(asked: points, most: most, leastStepMs: rangeMs / most + 1)
         }
     }
 
@@ -72,11 +81,14 @@ package struct RangePlan: Hashable, Sendable {
     }
 
     /// Reads a selector and names its problem as a refusal.
-    package static func selector(_ text: String) throws(RPCError) -> Selector {
-        do throws(SelectorError) {
-            return try SelectorParser.parse(text)
+    package static func selector(_ text: String, patterns: @escaping PatternCompiler) throws(RPCError) -> Selector {
+        do throws(QueryError) {
+            guard case .selector(let vector) = try ExpressionParser.parse(text, patterns: patterns),
+                vector.shift == TimeShift()
+            else { throw QueryError(.syntax, at: 1, "expected a selector alone") }
+            return vector.selector
         } catch {
-            throw MetricsErrors.invalidSelector(text, position: error.position, problem: error.message)
+            throw MetricsErrors.invalidSelector(text, position: error.position ?? 1, problem: error.message)
         }
     }
 
@@ -88,38 +100,29 @@ package struct RangePlan: Hashable, Sendable {
 
 /// A page being filled, series by series, until its points or the bytes of one frame are used up.
 package struct RangePage: Sendable {
-    /// What a reply may take of a frame's 1 MiB, by a cautious estimate.
-    private static let mostBytes = 700_000
-    /// `[1700000000000,"0.12345678901234567"],` and a little.
-    private static let bytesPerPoint = 42
-
     fileprivate let plan: RangePlan
-    private var pointsLeft: Int
-    private var bytesLeft = RangePage.mostBytes
+    private var room: PageRoom
     package private(set) var series: [SeriesPoints] = []
     /// The cursor of the next page; nil while everything fitted.
     package private(set) var next: String?
 
     package init(_ plan: RangePlan) {
         self.plan = plan
-        pointsLeft = plan.limit
+        room = PageRoom(points: plan.limit)
     }
 
     /// Adds one series' points.
     /// - Returns: whether there is room for another series.
     package mutating func add(_ id: SeriesID, labels: Labels, cursor: inout SampleCursor) -> Bool {
         let resumeMs = id == plan.resumeSeries ? plan.resumeMs : plan.window.fromMs
-        let size = labels.description.utf8.count + 64
-        // A page's first series has a point, however long its labels: a cursor that did not move would be followed for ever.
-        let room = min(pointsLeft, max((bytesLeft - size) / Self.bytesPerPoint, series.isEmpty ? 1 : 0))
-        guard room > 0 else {
+        let most = room.points(of: labels)
+        guard most > 0 else {
             next = plan.cursor(series: id, timeMs: resumeMs)
             return false
         }
-        let (points, nextMs) = plan.window.points(of: &cursor, resumeMs: resumeMs, limit: room)
+        let (points, nextMs) = plan.window.points(of: &cursor, resumeMs: resumeMs, limit: most)
         if !points.isEmpty {
-            pointsLeft -= points.count
-            bytesLeft -= size + points.count * Self.bytesPerPoint
+            room.take(points.count, of: labels)
             series.append(labels.points(points))
         }
         if let nextMs { next = plan.cursor(series: id, timeMs: nextMs) }

@@ -1,35 +1,47 @@
-/// How a matcher compares a label's value. Regular expressions (`=~`, `!~`) come with PromQL and RE2; until then the parser
-/// names them as not supported instead of guessing.
+/// How a matcher compares a label's value.
 package enum MatchOperator: String, Hashable, Sendable {
     case equal = "="
     case notEqual = "!="
+    /// The whole value matches a regular expression.
+    case matches = "=~"
+    case doesNotMatch = "!~"
 }
 
 /// One condition of a selector. A label that a series lacks counts as empty, as in PromQL.
 package struct Matcher: Hashable, Sendable {
-    package var label: String
-    package var comparison: MatchOperator
-    package var value: String
+    package let label: String
+    package let comparison: MatchOperator
+    package let value: String
+    private let pattern: CompiledPattern?
 
+    /// A comparison with a text.
     package init(_ label: String, _ comparison: MatchOperator, _ value: String) {
         self.label = label
         self.comparison = comparison
         self.value = value
+        pattern = nil
+    }
+
+    /// A comparison with a regular expression.
+    package init(_ label: String, _ comparison: MatchOperator, _ pattern: CompiledPattern) {
+        self.label = label
+        self.comparison = comparison
+        value = pattern.text
+        self.pattern = pattern
     }
 
     /// Whether a series with these labels fulfils the condition.
-    package func matches(_ labels: Labels) -> Bool {
-        switch comparison {
-        case .equal: labels.value(of: label) == value
-        case .notEqual: labels.value(of: label) != value
-        }
-    }
+    package func matches(_ labels: Labels) -> Bool { matches(labels.value(of: label)) }
 
     /// Whether a series without the label would match: a selector made only of such matchers would select everything.
-    package var matchesEmpty: Bool {
+    package var matchesEmpty: Bool { matches("") }
+
+    private func matches(_ text: String) -> Bool {
         switch comparison {
-        case .equal: value.isEmpty
-        case .notEqual: !value.isEmpty
+        case .equal: text.isSame(as: value)
+        case .notEqual: !text.isSame(as: value)
+        case .matches: pattern?.matches(text) ?? text.isSame(as: value)
+        case .doesNotMatch: !(pattern?.matches(text) ?? text.isSame(as: value))
         }
     }
 }
@@ -50,11 +62,4 @@ package struct Selector: Hashable, Sendable {
     package var metric: String? {
         matchers.first { $0.label == "__name__" && $0.comparison == .equal }?.value
     }
-}
-
-/// Why a selector could not be read.
-package struct SelectorError: Error, Hashable, Sendable {
-    /// The 1-based position of the offending character, counted in bytes of UTF-8.
-    package var position: Int
-    package var message: String
 }

@@ -103,3 +103,51 @@ package struct ValueDecoder: Sendable {
         return nil
     }
 }
+
+extension ValueDecoder {
+    /// Appends all values of a chunk to `values`: what `next` gives one by one, in a loop that keeps all it needs in registers.
+    /// - Returns: how many there were; fewer than `count` where the bits are damaged.
+    static func decode(_ bits: Bits, count: Int, into values: inout [Double]) -> Int {
+        bits.withWords { words in
+            var position = 0
+            var last: UInt64 = 0
+            var (leading, length) = (0, 0)
+            for number in 0..<count {
+                if number == 0 {
+                    guard 64 <= bits.count else { return 0 }
+                    last = words[0]
+                    position = 64
+                } else {
+                    guard position < bits.count else { return number }
+                    // The next 64 bits, so that the marks of a change are looked at together.
+                    let ahead = Self.word(words, position)
+                    if ahead >> 63 == 0 {
+                        position += 1
+                    } else {
+                        if ahead >> 62 == 0b11 {
+                            leading = Int(ahead >> 57 & 31)
+                            length = Int(ahead >> 51 & 63)
+                            if length == 0 { length = 64 }
+                            position += 13
+                        } else {
+                            position += 2
+                        }
+                        guard length > 0, leading + length <= 64, position + length <= bits.count else { return number }
+                        let changed = Self.word(words, position) >> UInt64(64 - length)
+                        position += length
+                        last ^= changed << UInt64(64 - leading - length)
+                    }
+                }
+                values.append(Double(bitPattern: last))
+            }
+            return count
+        } ?? 0
+    }
+
+    @inline(__always)
+    private static func word(_ words: UnsafePointer<UInt64>, _ position: Int) -> UInt64 {
+        let (index, offset) = (position >> 6, UInt64(position & 63))
+        // Shifting by 64 gives 0 in Swift: at offset 0 the second word has no part.
+        return words[index] << offset | words[index + 1] >> (64 - offset)
+    }
+}

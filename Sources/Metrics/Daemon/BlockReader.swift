@@ -28,11 +28,16 @@ final class BlockReader {
         var damaged: Int
     }
 
-    private struct Block {
-        var number: Int64
-        var record: [UInt8]
-        var times: [Int64]?
-        var isRead = false
+    /// A block of the store. Its times are decoded when the first series needs them.
+    final class Block {
+        let number: Int64
+        private let record: [UInt8]
+        private(set) lazy var times = BlockFormat.times(in: record)
+
+        fileprivate init(number: Int64, record: [UInt8]) {
+            self.number = number
+            self.record = record
+        }
     }
 
     /// Fills a page from the head alone.
@@ -48,34 +53,36 @@ final class BlockReader {
     /// Fills a page from the head and the store.
     func read(_ plan: RangePlan, _ wanted: [Wanted]) throws(StoreError) -> Answer {
         var answer = Answer(page: RangePage(plan), damaged: 0)
-        var blocks = try blocks(from: plan.window.oldestMs, to: plan.window.toMs)
+        let blocks = try blocks(from: plan.window.oldestMs, to: plan.window.toMs)
         for series in wanted {
-            var views = series.head
-            let inHead = Set(views.map(\.block))
-            for place in blocks.indices where !inHead.contains(blocks[place].number) {
-                guard let record = try chunk(series.id, block: blocks[place].number) else { continue }
-                if !blocks[place].isRead {
-                    blocks[place].isRead = true
-                    blocks[place].times = BlockFormat.times(in: blocks[place].record)
-                }
-                guard let times = blocks[place].times, let chunk = BlockFormat.chunk(of: series.id, in: record) else {
-                    answer.damaged += 1
-                    continue
-                }
-                views.append(ChunkView(block: blocks[place].number, times: times, chunk: chunk))
-            }
-            var cursor = SampleCursor(views)
+            var cursor = SampleCursor(try views(of: series, in: blocks, damaged: &answer.damaged))
             guard answer.page.add(series.id, labels: series.labels, cursor: &cursor) else { break }
         }
         return answer
     }
 
-    private func blocks(from: Int64, to: Int64) throws(StoreError) -> [Block] {
+    /// The blocks that reach into a time, both ends included.
+    func blocks(from: Int64, to: Int64) throws(StoreError) -> [Block] {
         var found: [Block] = []
         findBlocks.bind(from, at: 1)
         findBlocks.bind(to, at: 2)
         try findBlocks.rows { row in found.append(Block(number: row.integer(0), record: row.bytes(1))) }
         return found
+    }
+
+    /// What the head and `blocks` hold of a series.
+    func views(of series: Wanted, in blocks: [Block], damaged: inout Int) throws(StoreError) -> [ChunkView] {
+        var views = series.head
+        let inHead = Set(views.map(\.block))
+        for block in blocks where !inHead.contains(block.number) {
+            guard let record = try chunk(series.id, block: block.number) else { continue }
+            guard let times = block.times, let chunk = BlockFormat.chunk(of: series.id, in: record) else {
+                damaged += 1
+                continue
+            }
+            views.append(ChunkView(block: block.number, times: times, chunk: chunk))
+        }
+        return views
     }
 
     private func chunk(_ series: SeriesID, block: Int64) throws(StoreError) -> [UInt8]? {

@@ -227,17 +227,32 @@ import Wire
         let server = context.server
         server.onLater(QueryRange.self, alsoNamed: [QueryMetrics.name]) {
             [unowned self] params, _, responder throws(RPCError) in
-            let plan = try RangePlan(params, now: HostClock.now().wall.milliseconds)
-            whenRestored { [unowned self] in query(plan, responder) }
+            let plan = try RangePlan(
+                params, now: HostClock.now().wall.milliseconds, patterns: QueryPatterns.compile)
+            whenRestored { [unowned self] in
+                whenCommitted(to: plan.window.toMs) { [unowned self] in queries.run(plan, machine, responder) }
+            }
+        }
+        server.onLater(Query.self) { [unowned self] params, _, responder throws(RPCError) in
+            let plan = try QueryPlan(
+                params, now: HostClock.now().wall.milliseconds, patterns: QueryPatterns.compile)
+            whenRestored { [unowned self] in
+                whenCommitted(to: plan.steps.endMs) { [unowned self] in
+                    queries.run(plan, { [unowned self] in machine }, responder)
+                }
+            }
         }
         server.onLater(ListSeries.self) { [unowned self] params, _, responder in
             whenRestored { [unowned self] in
                 do throws(RPCError) {
-                    responder.succeed(try machine.listSeries(params))
+                    responder.succeed(try machine.listSeries(params, patterns: QueryPatterns.compile))
                 } catch {
                     responder.fail(error)
                 }
             }
+        }
+        server.onLater(ImportSamples.self) { [unowned self] params, _, responder in
+            whenRestored { [unowned self] in importSamples(params, responder) }
         }
         server.on(Levels.self) { [unowned self] _, _ in Levels.Reply(collectors: machine.collectorStates) }
         server.onLater(Collect.self) { [unowned self] params, _, responder in
@@ -265,17 +280,39 @@ import Wire
         }
     }
 
-    private func query(_ plan: RangePlan, _ responder: Responder<QueryRange.Reply>) {
-        guard plan.window.toMs > machine.head.committedToMs ?? 0, !machine.showsUncommitted else {
-            return queries.run(plan, machine, responder)
-        }
+    /// Runs `body` once what was measured up to `toMs` is on disk, or a quarter of a second later.
+    private func whenCommitted(to toMs: Int64, _ body: @escaping @Loop () -> Void) {
+        guard toMs > machine.head.committedToMs ?? 0, !machine.showsUncommitted else { return body() }
         handle { machine, now in machine.flushAsked(now: now) }
         let patience = Patience(for: .milliseconds(250))
         if machine.isFlushing { Loop.after(.milliseconds(251)) { [weak self] in self?.wake() } }
         wait { [unowned self] in
             guard !machine.isFlushing || patience.isOver else { return false }
-            queries.run(plan, machine, responder)
+            body()
             return true
+        }
+    }
+
+    /// The text is read on the thread `query`: it may be long.
+    private func importSamples(_ params: ImportSamples.Params, _ responder: Responder<ImportSamples.Reply>) {
+        if let problem = machine.storeProblem { return responder.fail(MetricsErrors.storeUnavailable(problem)) }
+        queries.read(params, responder) { [unowned self] series in
+            let beyond = machine.head.beyondLimit(series)
+            guard beyond == 0 else {
+                return responder.fail(
+                    MetricsErrors.importTooLarge(beyond: beyond, most: machine.head.limits.series))
+            }
+            handle { machine, now in machine.imported(series, now: now) }
+            wait { [unowned self] in
+                if let problem = machine.storeProblem {
+                    responder.fail(MetricsErrors.storeUnavailable(problem))
+                    return true
+                }
+                guard !machine.isFlushing else { return false }
+                responder.succeed(
+                    ImportSamples.Reply(samples: series.reduce(0) { $0 + $1.run.count }, series: series.count))
+                return true
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import Runtime
 import Time
 import Wire
 
-/// Runs range queries: what the head holds is taken on the loop (copies share the bits), blocks are read and points are made on
+/// Runs queries: what the head holds is taken on the loop (copies share the bits), blocks are read and points are made on
 /// the thread `query`.
 @Loop final class Queries {
     /// A page takes at most this long; the caller's own deadline is mostly shorter.
@@ -37,11 +37,7 @@ import Wire
     func run(_ plan: RangePlan, _ machine: MetricsMachine, _ responder: Responder<QueryRange.Reply>) {
         let all = plan.series(in: machine.head.index)
         let uncommitted = machine.showsUncommitted
-        let wanted = all.prefix(RangePlan.mostSeries).compactMap { id -> BlockReader.Wanted? in
-            guard let labels = machine.head.index[id]?.labels else { return nil }
-            let head = machine.head.chunks(of: id, includingUncommitted: uncommitted)
-            return BlockReader.Wanted(id: id, labels: labels, head: head)
-        }
+        let wanted = Self.wanted(all.prefix(RangePlan.mostSeries), machine)
         let beyond = all.dropFirst(RangePlan.mostSeries).first
         let committedToMs = machine.head.committedToMs
         let path = machine.isStoreRead ? path : nil
@@ -63,6 +59,87 @@ import Wire
                         uncommitted: uncommitted, damaged: answer.damaged))
             case .failure(let error):
                 responder.fail(MetricsErrors.storeUnavailable("\(error)"))
+            }
+        }
+    }
+
+    private static func wanted(_ series: some Sequence<SeriesID>, _ machine: MetricsMachine) -> [BlockReader.Wanted] {
+        let uncommitted = machine.showsUncommitted
+        return series.compactMap { id in
+            guard let labels = machine.head.index[id]?.labels else { return nil }
+            let head = machine.head.chunks(of: id, includingUncommitted: uncommitted)
+            return BlockReader.Wanted(id: id, labels: labels, head: head)
+        }
+    }
+
+    /// Evaluates PromQL. The thread `query` finds the series and evaluates; between the two the loop hands it what the head has of
+    /// them. So no expression, whatever it asks for, holds up the loop for longer than that copy.
+    /// - Parameter machine: what it is at that moment.
+    func run(_ plan: QueryPlan, _ machine: @escaping @Loop () -> MetricsMachine, _ responder: Responder<Query.Reply>) {
+        let allowed = min(responder.deadline, Self.deadline)
+        let end = HostClock.now().instant + allowed
+        let index = machine().head.index
+        worker.submit(deadline: allowed) { _ in
+            var found: [Selector: [SeriesID]] = [:]
+            for selector in plan.selectors {
+                guard HostClock.now().instant < end else { throw QueryError.overdue }
+                found[selector] = index.select(selector)
+            }
+            return found
+        } then: { [weak self] result in
+            switch result {
+            case .success(let found): self?.evaluate(plan, found, machine(), until: end, responder)
+            case .failure(let error): responder.fail(Self.refusal(error))
+            }
+        }
+    }
+
+    private func evaluate(
+        _ plan: QueryPlan, _ found: [Selector: [SeriesID]], _ machine: MetricsMachine, until end: Instant,
+        _ responder: Responder<Query.Reply>
+    ) {
+        let resolved = found.mapValues { Self.wanted($0, machine) }
+        let uncommitted = machine.showsUncommitted
+        let committedToMs = machine.head.committedToMs
+        let path = machine.isStoreRead ? path : nil
+        worker.submit(deadline: max(.zero, end - HostClock.now().instant)) { reader in
+            let opened = try path.map { try Self.opened(&reader, $0) }
+            var evaluation = Evaluation(
+                StoredSamples(opened, resolved), steps: plan.steps, patterns: QueryPatterns.compile,
+                isOverdue: { HostClock.now().instant >= end })
+            var reply = try plan.page(of: try evaluation.run(plan.expression))
+            reply.committedToMs = committedToMs
+            reply.uncommitted = uncommitted
+            reply.damaged = evaluation.source.damaged
+            return reply
+        } then: { result in
+            switch result {
+            case .success(let reply): responder.succeed(reply)
+            case .failure(let error): responder.fail(Self.refusal(error))
+            }
+        }
+    }
+
+    private static func refusal(_ error: any Error) -> RPCError {
+        switch error {
+        case let error as QueryError: error.refusal
+        case let error as RPCError: error
+        case WorkerError.deadlineExceeded: QueryError.overdue.refusal
+        default: MetricsErrors.storeUnavailable("\(error)")
+        }
+    }
+
+    /// Reads the text of an import, and hands its series to `then` on the loop, or refuses the call.
+    func read(
+        _ params: ImportSamples.Params, _ responder: Responder<ImportSamples.Reply>,
+        then: @escaping @Loop @Sendable ([ImportedSeries]) -> Void
+    ) {
+        worker.submit(deadline: min(responder.deadline, Self.deadline)) { _ in
+            try ImportReader.read(params.text, format: params.format)
+        } then: { result in
+            switch result {
+            case .success(let series): then(series)
+            case .failure(let error): responder.fail(Self.refusal(error))
             }
         }
     }

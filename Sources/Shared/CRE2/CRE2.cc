@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <vector>
 
 struct mainstay_pattern {
     re2::RE2 expression;
@@ -34,6 +35,35 @@ mainstay_pattern *mainstay_pattern_compile(
 int mainstay_pattern_matches(const mainstay_pattern *pattern, const char *text, size_t length) {
     try {
         return re2::RE2::FullMatch(re2::StringPiece(text, length), pattern->expression) ? 1 : 0;
+    } catch (...) {
+        return 0;
+    }
+}
+
+int mainstay_pattern_group_count(const mainstay_pattern *pattern) {
+    return pattern->expression.NumberOfCapturingGroups();
+}
+
+size_t mainstay_pattern_group_name(const mainstay_pattern *pattern, int number, char *name, size_t size) {
+    const auto &names = pattern->expression.CapturingGroupNames();
+    auto found = names.find(number);
+    if (found == names.end() || found->second.size() > size) return 0;
+    std::copy_n(found->second.data(), found->second.size(), name);
+    return found->second.size();
+}
+
+int mainstay_pattern_groups(
+    const mainstay_pattern *pattern, const char *text, size_t length, ptrdiff_t *starts, ptrdiff_t *ends, int count) {
+    try {
+        std::vector<re2::StringPiece> groups(count);
+        re2::StringPiece whole(text, length);
+        if (!pattern->expression.Match(whole, 0, length, re2::RE2::ANCHOR_BOTH, groups.data(), count)) return 0;
+        for (int number = 0; number < count; number++) {
+            bool is_there = groups[number].data() != nullptr;
+            starts[number] = is_there ? groups[number].data() - text : -1;
+            ends[number] = is_there ? starts[number] + static_cast<ptrdiff_t>(groups[number].size()) : -1;
+        }
+        return 1;
     } catch (...) {
         return 0;
     }

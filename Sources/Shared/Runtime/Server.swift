@@ -284,9 +284,12 @@ package import Wire
     private weak var connection: Connection?
     private var timer: LoopTimer?
     private var isOpen = true
+    /// How long the caller waits, from the call on.
+    package let deadline: Duration
 
     init(request: Request, connection: Connection) {
         id = request.id
+        deadline = .milliseconds(request.deadlineMs)
         self.connection = connection
         connection.openCalls += 1
         // The timer keeps the responder alive: a handler that drops it has its caller told all the same.

@@ -1,0 +1,103 @@
+"""A metricsd of its own, in the foreground on folders of its own: what the proofs about metricsd start, stop and kill."""
+
+import contextlib
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import rpc
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+# One frame is 1 MiB; JSON's escapes make some of it.
+PIECE_BYTES = 600_000
+PATIENCE_S = 30
+
+
+class MetricsBench:
+    """`settings` are the lines of mainstay.yaml below `metricsd:`."""
+
+    def __init__(self, build, *settings):
+        self.program = str(pathlib.Path(build) / "metricsd")
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-metrics-", dir="/var/tmp"))
+        for folder in ("settings/services", "sockets", "state"):
+            (self.root / folder).mkdir(parents=True)
+        if settings:
+            lines = "".join(f"  {line}\n" for line in settings)
+            (self.root / "settings/mainstay.yaml").write_text(f"metricsd:\n{lines}")
+        self.daemon = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.root)
+
+    def start(self):
+        """Returns when it answers."""
+        folders = [word for name in ("settings", "sockets", "state") for word in (f"--{name}", str(self.root / name))]
+        documents = ["--documents", str(PROJECT / "Protocols")]
+        with open(self.root / "log", "ab") as log:
+            self.daemon = subprocess.Popen([self.program, "--foreground", *folders, *documents], stdout=log, stderr=log)
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            with contextlib.suppress(rpc.Silent):
+                with self.connection() as connection:
+                    connection.call("status")
+                    return
+            if self.daemon.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise RuntimeError(f"metricsd does not answer: {self.log()[-500:]}")
+
+    def log(self):
+        return (self.root / "log").read_text(errors="replace")
+
+    def stop(self, how=signal.SIGTERM):
+        """Its exit status."""
+        self.daemon.send_signal(how)
+        return self.daemon.wait(10)
+
+    def connection(self, timeout=PATIENCE_S):
+        return rpc.Connection("metricsd", timeout, str(self.root / "sockets"))
+
+    def take_in(self, lines, text_format="prometheus"):
+        """Imports lines of text, as many calls as it takes; how many samples were taken."""
+        taken = 0
+        with self.connection() as connection:
+            for piece in pieces(lines):
+                taken += connection.call("import", text=piece, format=text_format)["samples"]
+        return taken
+
+
+def pieces(lines):
+    piece, size = [], 0
+    for line in lines:
+        piece.append(line)
+        size += len(line.encode())
+        if size > PIECE_BYTES:
+            yield "".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield "".join(piece)
+
+
+def query(connection, words):
+    """All pages of an answer as one, or `{"error": …}` where it is refused."""
+    try:
+        whole = page = connection.call("query", **words)
+        while "next" in page:
+            page = connection.call("query", **words, cursor=page["next"])
+            for series in page["series"]:
+                last = whole["series"][-1] if whole["series"] else None
+                if last and (last["name"], last["labels"]) == (series["name"], series["labels"]):
+                    last["points"] += series["points"]
+                else:
+                    whole["series"].append(series)
+    except rpc.Refused as refusal:
+        return {"error": {"message": str(refusal)}}
+    return whole
