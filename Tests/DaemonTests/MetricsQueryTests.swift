@@ -134,6 +134,58 @@ struct MetricsQueryTests {
         }
     }
 
+    @Test("What is exported in any text format is what was imported, page by page")
+    func exports() async throws {
+        let special = """
+            odd{a="C:\\\\temp \\"q\\"\\n,é"} NaN 1700000000001
+            odd{a="C:\\\\temp \\"q\\"\\n,é"} -Inf 1700000060001
+            odd{a="C:\\\\temp \\"q\\"\\n,é"} 0.1 1700000120001
+
+            """
+        try await withDaemon(importing: Self.counters + special) { client in
+            func export(_ format: ExportFormat) async throws -> String {
+                var text = ""
+                var params = ExportSamples.Params(
+                    selector: "{__name__=~\"odd|requests_total\"}", fromMs: Self.baseMs, toMs: Self.baseMs + 600_000,
+                    format: format)
+                repeat {
+                    let page = try await client.call(ExportSamples.self, params)
+                    text += page.text
+                    params.cursor = page.next
+                } while params.cursor != nil
+                return text
+            }
+            let lines = Set((Self.counters + special).split(separator: "\n"))
+            #expect(Set(try await export(.prometheus).split(separator: "\n")) == lines)
+            let open = try await export(.openMetrics)
+            #expect(
+                open.hasSuffix("\n# EOF\n")
+                    && open.contains("odd{a=\"C:\\\\temp \\\"q\\\"\\n,é\"} NaN 1700000000.001\n"))
+            let again = try await client.call(ImportSamples.self, .init(text: open))
+            #expect(again == ImportSamples.Reply(samples: 125, series: 3))
+            #expect(Set(try await export(.prometheus).split(separator: "\n")) == lines)
+            let table = try await export(.csv)
+            #expect(table.hasPrefix("series,time,value\r\n"))
+            #expect(table.contains("\"requests_total{code=\"\"200\"\",path=\"\"/a\"\"}\",1700000010000,10\r\n"))
+        }
+    }
+
+    @Test("The exposition has every series' latest value once")
+    func exposition() async throws {
+        try await withDaemon(importing: "a 1 1700000000000\n") { client in
+            #expect(await client.eventually { ((try? await client.call(ListSeries.self, .init()))?.total ?? 0) > 400 })
+            let page = try await client.call(Exposed.self, .init())
+            let names = page.text.split(separator: "\n").dropLast().map {
+                $0.split(separator: " ").dropLast(2).joined()
+            }
+            #expect(page.text.hasSuffix("\n# EOF\n") && names.count > 400 && Set(names).count == names.count)
+            let load = try await client.call(
+                Exposed.self, .init(selector: "{__name__=~\"node_load.+\"}", cursor: "node_load1"))
+            #expect(
+                load.text.split(separator: "\n").map { $0.prefix { $0 != " " } } == ["node_load15", "node_load5", "#"])
+        }
+    }
+
     @Test("More series than there may be are refused before one is taken")
     func tooManySeries() async throws {
         try await withDaemon("  maximumSeries: 2000\n", importing: "a 1 1700000000000\n") { client in

@@ -87,7 +87,8 @@ enum Socket: String, CaseIterable, Sendable {
             Contract.common(own: MetricsStatus.self) + [
                 Contract(Query.self), Contract(QueryRange.self), Contract(QueryMetrics.self), Contract(ListSeries.self),
                 Contract(Collect.self), Contract(Levels.self), Contract(PushMetrics.self),
-                Contract(PersistMetrics.self), Contract(ImportSamples.self),
+                Contract(PersistMetrics.self), Contract(ImportSamples.self), Contract(ExportSamples.self),
+                Contract(Exposed.self),
             ]
         case .healthd:
             Contract.common(own: HealthdStatus.self) + [

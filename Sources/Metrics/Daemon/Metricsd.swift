@@ -251,6 +251,26 @@ import Wire
                 }
             }
         }
+        server.onLater(ExportSamples.self) { [unowned self] params, _, responder throws(RPCError) in
+            let plan = try RangePlan(
+                QueryRange.Params(
+                    selector: params.selector, fromMs: params.fromMs, toMs: params.toMs, cursor: params.cursor),
+                now: HostClock.now().wall.milliseconds, patterns: QueryPatterns.compile)
+            whenRestored { [unowned self] in
+                whenCommitted(to: plan.window.toMs) { [unowned self] in
+                    queries.run(plan, machine, params, responder)
+                }
+            }
+        }
+        server.onLater(Exposed.self) { [unowned self] params, _, responder in
+            whenRestored { [unowned self] in
+                do throws(RPCError) {
+                    responder.succeed(try machine.exposition(params, patterns: QueryPatterns.compile))
+                } catch {
+                    responder.fail(error)
+                }
+            }
+        }
         server.onLater(ImportSamples.self) { [unowned self] params, _, responder in
             whenRestored { [unowned self] in importSamples(params, responder) }
         }

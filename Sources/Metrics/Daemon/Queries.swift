@@ -33,13 +33,33 @@ import Wire
         return fresh
     }
 
-    /// Answers from the head alone while the store has not been read: the numbers that it gives to series are not known yet.
     func run(_ plan: RangePlan, _ machine: MetricsMachine, _ responder: Responder<QueryRange.Reply>) {
+        let (uncommitted, committedToMs) = (machine.showsUncommitted, machine.head.committedToMs)
+        read(plan, machine, for: responder) { answer in
+            QueryRange.Reply(
+                series: answer.page.series, next: answer.page.next, committedToMs: committedToMs,
+                uncommitted: uncommitted, damaged: answer.damaged)
+        }
+    }
+
+    /// The same as text.
+    func run(
+        _ plan: RangePlan, _ machine: MetricsMachine, _ params: ExportSamples.Params, _ responder: Responder<TextPage>
+    ) {
+        read(plan, machine, for: responder) { answer in
+            ExportText.page(
+                answer.page.series, next: answer.page.next, isFirst: params.cursor == nil, format: params.format)
+        }
+    }
+
+    /// Answers from the head alone while the store has not been read: the numbers that it gives to series are not known yet.
+    private func read<Reply: WireObject>(
+        _ plan: RangePlan, _ machine: MetricsMachine, for responder: Responder<Reply>,
+        _ made: @escaping @Sendable (BlockReader.Answer) -> Reply
+    ) {
         let all = plan.series(in: machine.head.index)
-        let uncommitted = machine.showsUncommitted
         let wanted = Self.wanted(all.prefix(RangePlan.mostSeries), machine)
         let beyond = all.dropFirst(RangePlan.mostSeries).first
-        let committedToMs = machine.head.committedToMs
         let path = machine.isStoreRead ? path : nil
         worker.submit(deadline: Self.deadline) { reader in
             var answer =
@@ -49,16 +69,11 @@ import Wire
                     BlockReader.readHead(plan, wanted)
                 }
             if let beyond { answer.page.end(before: beyond) }
-            return answer
+            return made(answer)
         } then: { result in
             switch result {
-            case .success(let answer):
-                responder.succeed(
-                    QueryRange.Reply(
-                        series: answer.page.series, next: answer.page.next, committedToMs: committedToMs,
-                        uncommitted: uncommitted, damaged: answer.damaged))
-            case .failure(let error):
-                responder.fail(MetricsErrors.storeUnavailable("\(error)"))
+            case .success(let reply): responder.succeed(reply)
+            case .failure(let error): responder.fail(MetricsErrors.storeUnavailable("\(error)"))
             }
         }
     }
