@@ -3,13 +3,6 @@ package import Wire
 
 /// A range query that has been checked: what to read, and where a page begins.
 package struct RangePlan: Hashable, Sendable {
-    /// Points of one series that a query with steps may ask for, and points of a page (Prometheus's own limit).
-    package static let mostPoints = 11_000
-    /// The range where `fromMs` is not given.
-    package static let standardRangeMs: Int64 = 3_600_000
-    /// Until 9999-12-31: later times are mistakes. So nothing that is added to them overflows.
-    static let times: ClosedRange<Int64> = 0...253_402_300_799_999
-
     package var selector: Selector
     package var window: RangeWindow
     /// Points in this page.
@@ -22,49 +15,26 @@ package struct RangePlan: Hashable, Sendable {
         _ params: QueryRange.Params, now: Int64, patterns: @escaping PatternCompiler
     ) throws(RPCError) {
         selector = try RangePlan.selector(params.selector, patterns: patterns)
-        limit = params.limit ?? Self.mostPoints
-        guard (1...Self.mostPoints).contains(limit) else {
-            throw MetricsErrors.invalidRange("limit is \(limit); 1 to \(Self.mostPoints) is taken")
-        }
-        for time in [params.fromMs, params.toMs].compactMap(\.self) { try Self.check(time) }
+        limit = try AskedRange.points(inPage: params.limit)
         let stepMs = params.stepMs ?? 0
         guard stepMs >= 0 else { throw MetricsErrors.invalidRange("stepMs is \(stepMs)") }
+        let asked: AskedRange
         if let cursor = params.cursor {
             let parts = try Self.parts(of: cursor)
-            window = RangeWindow(fromMs: parts[0], toMs: parts[1], stepMs: stepMs)
-            guard let series = UInt32(exactly: parts[2]) else { throw MetricsErrors.invalidCursor(cursor) }
-            resumeSeries = SeriesID(series)
-            resumeMs = parts[3]
-            guard (window.fromMs...max(window.fromMs, window.toMs)).contains(resumeMs) else {
+            guard let series = UInt32(exactly: parts[2]), parts[0] <= parts[3] else {
                 throw MetricsErrors.invalidCursor(cursor)
             }
+            asked = try AskedRange(fromMs: parts[0], toMs: parts[1], now: now)
+            guard parts[3] <= asked.toMs else { throw MetricsErrors.invalidCursor(cursor) }
+            resumeSeries = SeriesID(series)
+            resumeMs = parts[3]
         } else {
-            let toMs = params.toMs ?? max(now, params.fromMs ?? now)
-            window = RangeWindow(
-                fromMs: params.fromMs ?? max(0, toMs - Self.standardRangeMs), toMs: toMs, stepMs: stepMs)
+            asked = try AskedRange(fromMs: params.fromMs, toMs: params.toMs, now: now)
             resumeSeries = SeriesID(0)
-            resumeMs = window.fromMs
+            resumeMs = asked.fromMs
         }
-        try checkWindow()
-    }
-
-    static func check(_ time: Int64) throws(RPCError) {
-        guard times.contains(time) else {
-            throw MetricsErrors.invalidRange("\(time) is no time in ms from 1970 to 9999")
-        }
-    }
-
-    private func checkWindow() throws(RPCError) {
-        guard Self.times.contains(window.fromMs), Self.times.contains(window.toMs), window.fromMs <= window.toMs else {
-            throw MetricsErrors.invalidRange("from \(window.fromMs) to \(window.toMs)")
-        }
-        guard window.stepMs > 0 else { return }
-        let rangeMs = window.toMs - window.fromMs
-        let points = rangeMs / window.stepMs + 1
-        guard points <= Self.mostPoints else {
-            let most = Int64(Self.mostPoints)
-            throw MetricsErrors.tooManyPoints(asked: points, most: most, leastStepMs: rangeMs / most + 1)
-        }
+        window = RangeWindow(fromMs: asked.fromMs, toMs: asked.toMs, stepMs: stepMs)
+        if stepMs > 0 { try asked.checkPoints(stepMs: stepMs) }
     }
 
     private static func parts(of cursor: String) throws(RPCError) -> [Int64] {

@@ -23,26 +23,19 @@ package struct QueryPlan: Sendable {
     }
 
     package init(_ params: Query.Params, now: Int64, patterns: @escaping PatternCompiler) throws(RPCError) {
-        for time in [params.timeMs, params.fromMs, params.toMs].compactMap(\.self) { try RangePlan.check(time) }
         isRange = params.stepMs != nil
-        limit = params.limit ?? RangePlan.mostPoints
-        guard (1...RangePlan.mostPoints).contains(limit) else {
-            throw MetricsErrors.invalidRange("limit is \(limit); 1 to \(RangePlan.mostPoints) is taken")
-        }
-        var (fromMs, toMs) = try Self.window(params, now: now)
+        limit = try AskedRange.points(inPage: params.limit)
+        var asked = try Self.range(params, now: now)
         resume = try params.cursor.map { cursor throws(RPCError) in
             let (pinned, resume) = try Self.read(cursor)
-            (fromMs, toMs) = pinned
+            asked = try AskedRange(fromMs: pinned.fromMs, toMs: pinned.toMs, now: now)
             return resume
         }
-        guard RangePlan.times.contains(fromMs), RangePlan.times.contains(toMs), fromMs <= toMs else {
-            throw MetricsErrors.invalidRange("from \(fromMs) to \(toMs)")
-        }
         if let stepMs = params.stepMs {
-            try Self.checkPoints(fromMs: fromMs, toMs: toMs, stepMs: stepMs)
-            steps = QuerySteps(startMs: fromMs, endMs: toMs, stepMs: stepMs)
+            try asked.checkPoints(stepMs: stepMs)
+            steps = QuerySteps(startMs: asked.fromMs, endMs: asked.toMs, stepMs: stepMs)
         } else {
-            steps = QuerySteps(atMs: toMs)
+            steps = QuerySteps(atMs: asked.toMs)
         }
         do throws(QueryError) {
             expression = try ExpressionParser.parse(params.query, patterns: patterns)
@@ -61,30 +54,20 @@ package struct QueryPlan: Sendable {
         }
     }
 
-    private static func window(_ params: Query.Params, now: Int64) throws(RPCError) -> (fromMs: Int64, toMs: Int64) {
+    private static func range(_ params: Query.Params, now: Int64) throws(RPCError) -> AskedRange {
         guard params.stepMs != nil else {
             guard params.fromMs == nil, params.toMs == nil else {
                 throw MetricsErrors.invalidRange("fromMs and toMs need a stepMs; an instant query has timeMs")
             }
-            return (params.timeMs ?? now, params.timeMs ?? now)
+            return try AskedRange(fromMs: params.timeMs ?? now, toMs: params.timeMs ?? now, now: now)
         }
         guard params.timeMs == nil else { throw MetricsErrors.invalidRange("timeMs and stepMs exclude each other") }
-        let toMs = params.toMs ?? max(now, params.fromMs ?? now)
-        return (params.fromMs ?? max(0, toMs - RangePlan.standardRangeMs), toMs)
-    }
-
-    private static func checkPoints(fromMs: Int64, toMs: Int64, stepMs: Int64) throws(RPCError) {
-        guard stepMs > 0 else { throw MetricsErrors.invalidRange("stepMs is \(stepMs); it has to be over 0") }
-        let points = (toMs - fromMs) / stepMs + 1
-        guard points <= RangePlan.mostPoints else {
-            let most = Int64(RangePlan.mostPoints)
-            throw MetricsErrors.tooManyPoints(asked: points, most: most, leastStepMs: (toMs - fromMs) / most + 1)
-        }
+        return try AskedRange(fromMs: params.fromMs, toMs: params.toMs, now: now)
     }
 
     // MARK: Pages
 
-    private static func read(_ cursor: String) throws(RPCError) -> (window: (Int64, Int64), Resume) {
+    private static func read(_ cursor: String) throws(RPCError) -> (window: (fromMs: Int64, toMs: Int64), Resume) {
         let parts = cursor.utf8.count < 100 ? cursor.split(separator: ":") : []
         guard parts.count == 4, let fromMs = Int64(parts[0]), let toMs = Int64(parts[1]),
             let labels = UInt64(parts[2], radix: 16), let timeMs = Int64(parts[3])
