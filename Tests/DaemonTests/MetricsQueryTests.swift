@@ -186,6 +186,19 @@ struct MetricsQueryTests {
         }
     }
 
+    @Test("What would be dropped at once for its age is refused")
+    func tooOld() async throws {
+        let fixture = try DaemonFixture()
+        let daemon = try await fixture.start(Metricsd.self)
+        let client = try await TestClient("metricsd", fixture.places)
+        let refusal = await #expect(throws: RPCError.self) {
+            try await client.call(ImportSamples.self, .init(text: "a 1 \(Self.baseMs / 1000)\n"))
+        }
+        #expect(refusal?.name == "importTooOld")
+        await client.close()
+        await DaemonFixture.stop(daemon)
+    }
+
     @Test("More series than there may be are refused before one is taken")
     func tooManySeries() async throws {
         try await withDaemon("  maximumSeries: 2000\n", importing: "a 1 1700000000000\n") { client in

@@ -34,6 +34,7 @@ extension Socket {
                 MetricsErrors.queryTooLarge("more than 5000000 values"), MetricsErrors.queryTooSlow("the time is up"),
                 MetricsErrors.invalidImport(line: 3, problem: "no time"),
                 MetricsErrors.importTooLarge(beyond: 3, most: 20_000),
+                MetricsErrors.importTooOld(oldestMs: 5, keptFromMs: 9),
             ]
         case .healthd:
             [

@@ -110,4 +110,13 @@ package enum MetricsErrors {
             remedy: "Raise metricsd.maximumSeries in mainstay.yaml, or import fewer series",
             details: ["beyond": .integer(Int64(beyond)), "most": .integer(Int64(most))])
     }
+
+    /// Samples of an import are older than anything that is kept; nothing of it was taken.
+    package static func importTooOld(oldestMs: Int64, keptFromMs: Int64) -> RPCError {
+        RPCError(
+            code: 2015, name: "importTooOld",
+            message: "samples of \(oldestMs); what is before \(keptFromMs) is not kept",
+            remedy: "Raise metricsd.retention.time in mainstay.yaml, or import later samples only",
+            details: ["oldestMs": .integer(oldestMs), "keptFromMs": .integer(keptFromMs)])
+    }
 }

@@ -322,6 +322,11 @@ import Wire
                 return responder.fail(
                     MetricsErrors.importTooLarge(beyond: beyond, most: machine.head.limits.series))
             }
+            let keptFromMs = HostClock.now().wall.milliseconds - machine.settings.retention.ageMs
+            let oldestMs = series.compactMap(\.run.times.first).min() ?? keptFromMs
+            guard oldestMs >= keptFromMs else {
+                return responder.fail(MetricsErrors.importTooOld(oldestMs: oldestMs, keptFromMs: keptFromMs))
+            }
             handle { machine, now in machine.imported(series, now: now) }
             wait { [unowned self] in
                 if let problem = machine.storeProblem {
