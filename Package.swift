@@ -73,13 +73,18 @@ let foundations: [Target] = [
     shared("Wire"),
     shared("Files"),
     .target(name: "CLinux", path: "Sources/Shared/CLinux"),
+    .target(name: "CPostgres", path: "Sources/Shared/CPostgres"),
     .target(
         name: "CRE2", path: "Sources/Shared/CRE2", linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
     system("CSystemd", package: "libsystemd", apt: "libsystemd-dev"),
     system("CSQLite", package: "sqlite3", apt: "libsqlite3-dev"),
     system("CYAML", package: "yaml-0.1", apt: "libyaml-dev"),
+    system("CHiredis", package: "hiredis", apt: "libhiredis-dev"),
     shared("Systemd", below: ["CSystemd", "CLinux", "Files", "Time"]),
     shared("Store", below: ["CSQLite"]),
+    shared("Deadlines", below: ["Time"]),
+    shared("Redis", below: ["CHiredis", "Deadlines"]),
+    shared("Postgres", below: ["CPostgres", "Deadlines"]),
     shared("Patterns", below: ["CRE2"]),
     shared("Settings", below: ["CYAML", "Patterns", "Time"]),
     shared("Runtime", below: ["Wire", "Time", "Files", "Settings", "Systemd", "CLinux"], libraries: nio + collections),
@@ -87,7 +92,8 @@ let foundations: [Target] = [
 
 let concerns: [Target] =
     concern("Config", daemon: "configd")
-    + concern("Metrics", daemon: "metricsd", listensTo: ["Config"], libraries: [http])
+    + concern(
+        "Metrics", daemon: "metricsd", listensTo: ["Config"], libraries: [http, "Deadlines", "Postgres", "Redis"])
     + concern("Health", daemon: "healthd", listensTo: ["Config", "Metrics"], libraries: [http, subprocess])
     + concern(
         "Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http],
@@ -126,7 +132,11 @@ let tests: [Target] = [
     .testTarget(name: "WireTests", dependencies: ["Wire", "Time"], path: "Tests/WireTests", swiftSettings: house),
     .testTarget(
         name: "SharedTests",
-        dependencies: ["Files", "Patterns", "Settings", "Store", "Systemd", "Runtime", "Time", "Wire", "CLinux"] + nio,
+        dependencies: [
+            "Deadlines", "Files", "Patterns", "Postgres", "Redis", "Settings", "Store", "Systemd", "Runtime", "Time",
+            "Wire",
+            "CLinux",
+        ] + nio,
         path: "Tests/SharedTests", swiftSettings: house),
     .testTarget(
         name: "ProtocolTests", dependencies: apis + ["Wire"], path: "Tests/ProtocolTests", swiftSettings: house),

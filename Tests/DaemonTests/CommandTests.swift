@@ -280,6 +280,10 @@ import Wire
         let json = try await four.run("query", "up", "--json", "--raw")
         let series = try JSONObject(wire: try JSONReader.read(json.output))["series"]
         #expect(try [JSONObject](wire: series ?? .null).count == 1)
+        let values = try await four.run("query", "up", "--instant")
+        #expect(values.line(1).hasPrefix("    7") && values.line(1).hasSuffix(#"up{job="node"}"#), "\(values)")
+        #expect(await get(four.metricsd) { $0.queries.last?.stepMs } == nil)
+        #expect(try await four.run("query", "\"a text\"").output == "a text\n")
         #expect(try await four.run("query", "nothing").status == 1)
         #expect(try await four.run("query", "up{").status == 2)
     }

@@ -100,25 +100,37 @@ import Wire
     var own = MetricsStatus(
         series: 640, liveSeries: 612, store: .working, storeReason: nil, committedToMs: 1_764_057_600_000,
         uncommittedRounds: 0, headBytes: 0, damagedRecords: 0, collectors: [])
-    private(set) var queries: [QueryRange.Params] = []
+    private(set) var queries: [Query.Params] = []
 
     init(_ context: DaemonContext, settings: AllSettings) throws {
         super.init(context)
-        // Two pages, cut in the middle of the one series that there is.
-        context.server.on(QueryRange.self) { [unowned self] params, _ throws(RPCError) in
+        context.server.on(Query.self) { [unowned self] params, _ throws(RPCError) in
             queries.append(params)
-            if params.selector == "nothing" { return QueryRange.Reply(series: []) }
-            if params.selector.hasSuffix("{") {
-                throw MetricsErrors.invalidSelector(params.selector, position: 3, problem: "expected a label")
+            if params.query == "nothing" { return Query.Reply(type: .vector, series: []) }
+            if params.query == "\"a text\"" { return Query.Reply(type: .string, series: [], text: "a text") }
+            if params.query.hasSuffix("{") {
+                throw MetricsErrors.invalidQuery(position: 3, problem: "expected a label")
             }
-            let isFirst = params.cursor == nil
-            let points = (isFirst ? 0..<4 : 4..<8).map {
-                Point(timeMs: 1_764_057_600_000 + $0 * 1000, value: Double($0))
+            guard params.stepMs != nil else {
+                return Query.Reply(type: .vector, series: [Self.points(7..<8)])
             }
-            return QueryRange.Reply(
-                series: [SeriesPoints(name: "up", labels: ["job": "node"], points: points)],
-                next: isFirst ? "page 2" : nil)
+            let page = Self.page(params.cursor)
+            return Query.Reply(type: .matrix, series: page.series, next: page.next)
         }
+        context.server.on(QueryRange.self) { params, _ in
+            let page = Self.page(params.cursor)
+            return QueryRange.Reply(series: page.series, next: page.next)
+        }
+    }
+
+    /// Two pages, cut in the middle of the one series that there is.
+    private static func page(_ cursor: String?) -> (series: [SeriesPoints], next: String?) {
+        ([points(cursor == nil ? 0..<4 : 4..<8)], cursor == nil ? "page 2" : nil)
+    }
+
+    private static func points(_ numbers: Range<Int64>) -> SeriesPoints {
+        let points = numbers.map { Point(timeMs: 1_764_057_600_000 + $0 * 1000, value: Double($0)) }
+        return SeriesPoints(name: "up", labels: ["job": "node"], points: points)
     }
 }
 

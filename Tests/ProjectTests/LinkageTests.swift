@@ -68,6 +68,8 @@ enum Linkage {
         let needed = try #require(Linkage.needed(read("\(folder)/\(daemon)")), "\(folder)/\(daemon) is no ELF program")
         #expect(needed.contains("libc.so.6"))
         #expect(Linkage.heavy(needed) == [], "\(daemon) needs \(needed)")
+        #expect(needed.contains { $0.hasPrefix("libhiredis") } == (daemon == "metricsd"), "\(daemon) needs \(needed)")
+        #expect(!needed.contains { $0.hasPrefix("libpq") }, "\(daemon) loads libpq where it is needed, and only then")
     }
 
     @Test func `a program with Foundation is found`() throws {

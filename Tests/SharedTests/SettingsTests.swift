@@ -191,6 +191,14 @@ private func uncommented(_ text: String) -> String {
         #expect(full.config.secrets == ["DB_PASSWORD", "*_KEY"])
         #expect(full.hooks.drain?.action == .signal(SIGUSR2))
         #expect(full.metrics?.requestsTotal == "example_requests_total")
+        var postgres = PostgresSettings(
+            place: .unix(path: "/run/postgresql/.s.PGSQL.5432"), user: "mainstay-metricsd")
+        postgres.passwordFile = "/etc/mainstay/secrets/postgres"
+        #expect(full.infrastructure.postgres == [postgres])
+        var redis = RedisSettings(place: .tcp(TCPEndpoint(host: "127.0.0.1", port: 6379)))
+        redis.user = "metrics"
+        redis.passwordFile = "/etc/mainstay/secrets/redis"
+        #expect(full.infrastructure.redis == [redis])
     }
 
     @Test func `a schema is exact, and each fault in it is told with its place`() throws {
@@ -357,6 +365,18 @@ private func uncommented(_ text: String) -> String {
             ])
     }
 
+    @Test func `there are no more servers in all files together than metricsd has threads for`() throws {
+        let folder = try SettingsFolder()
+        let servers = (1...11).map { "{socket: /run/redis/\($0)}" }.joined(separator: ", ")
+        try folder.write("mainstay.yaml", "metricsd: {infrastructure: {redis: [\(servers)]}}\n")
+        try folder.write("services/a.yaml", "unit: a.service\ninfrastructure: {redis: [\(servers)]}\n")
+        #expect(folder.problems() == [])
+        try folder.write("services/b.yaml", "unit: b.service\ninfrastructure: {redis: [\(servers)]}\n")
+        #expect(
+            try #require(folder.problems().first).hasSuffix(
+                "infrastructure: expected at most 32 servers in all files together, found 33"))
+    }
+
     @Test(arguments: [
         ("liveness: {}", "liveness: expected one of http, tcp, unix, heartbeat, found none"),
         (
@@ -374,6 +394,43 @@ private func uncommented(_ text: String) -> String {
         (
             "metrics: {scrape: 'http://gateway.example/metrics'}",
             "metrics.scrape: expected a URL with an address or localhost"
+        ),
+        (
+            "infrastructure: {postgres: [{address: '127.0.0.1:5432'}]}",
+            "infrastructure.postgres[0].user: expected a text, found no such key"
+        ),
+        (
+            "infrastructure: {postgres: [{socket: /run/postgresql, user: a}]}",
+            "infrastructure.postgres[0].socket: expected a path that ends with .s.PGSQL. and the port"
+        ),
+        (
+            "infrastructure: {postgres: [{address: 'db.example:5432', user: a}]}",
+            "infrastructure.postgres[0].address: expected an address or localhost, and a port"
+        ),
+        ("infrastructure: {redis: [{}]}", "infrastructure.redis[0]: expected one of address, socket, found none"),
+        (
+            "infrastructure: {redis: [{address: 'cache.example:6379'}]}",
+            "infrastructure.redis[0].address: expected an address or localhost, and a port"
+        ),
+        (
+            "infrastructure: {redis: [{socket: /x, interval: 100ms}]}",
+            "infrastructure.redis[0].interval: expected a duration from 1s to 1h"
+        ),
+        (
+            "infrastructure: {redis: [{socket: /x, interval: 1s}]}",
+            "infrastructure.redis[0].timeout: expected at most interval (1s), found 2s"
+        ),
+        (
+            "infrastructure: {redis: [{socket: /x, password: secret}]}",
+            "infrastructure.redis[0].password: unknown key; known here: address"
+        ),
+        (
+            "infrastructure: {redis: [{socket: /x, user: a}]}",
+            "infrastructure.redis[0].user: expected passwordFile with it, found none"
+        ),
+        (
+            "infrastructure: {redis: [{socket: /x}, {socket: /x}]}",
+            "infrastructure.redis: expected each server once, found /x twice"
         ),
         ("limits: {memory: {for: 1s}}", "limits.memory.maximum: expected a share from 1.0% to 100.0%"),
         ("limits: {memory: {maximum: 64MB}}", "limits.memory.maximum: expected a share from 1.0% to 100.0%"),

@@ -4,6 +4,9 @@ Each round scrapes the exporter, has metricsd measure, and scrapes again, so tha
 two values. A series agrees where metricsd's value lies between them; where the exporter's values move, by as much more as they
 moved in all rounds together, since what is read twice may pass a peak in between. On this host metricsd is started by hand; in
 the machine it is the installed one, in its sandbox, and the exporter's collector of systemd's units runs too.
+
+The same for the servers that a service needs, beside redis_exporter and postgres_exporter; and each of them is hung for some
+seconds, while the other and the host must be measured as ever.
 """
 
 import contextlib
@@ -19,9 +22,10 @@ import time
 
 import gateway
 import rpc
+import servers
 from machine import PROJECT, Machine
 
-TITLE = "metricsd beside prometheus-node-exporter"
+TITLE = "metricsd beside the exporters for the host, Redis and PostgreSQL"
 RUNS = 1
 MACHINE = False
 PROGRAMS = ("metricsd",)
@@ -38,10 +42,13 @@ RELATIVE = 1e-9
 
 # What the measuring itself moves: each side has threads and sockets of its own at work while it measures, and so is not what
 # the other sees. How far apart the two may be.
-DISTURBED = {"node_procs_running": 16, "node_sockstat_sockets_used": 8}
+DISTURBED = {"node_procs_running": 16, "node_sockstat_sockets_used": 8, "redis_connected_clients": 1,
+             "redis_memory_used_bytes": 1 << 17, "redis_memory_used_dataset_bytes": 1 << 17,
+             "pg_stat_activity_count": 2, "pg_stat_activity_max_tx_duration": 0.1, "pg_stat_database_numbackends": 2}
 
 # What an exporter tells of itself.
-EXPORTERS_OWN = re.compile("go_|process_|promhttp_|node_scrape_|node_exporter_|node_textfile_")
+EXPORTERS_OWN = re.compile(
+    "go_|process_|promhttp_|(node|redis|pg)_exporter_|node_(scrape|textfile)_|pg_scrape_|redis_(target_scrape|last_key_groups)_")
 # What of the exporter's is not covered, and why. Another metric that only it has is a complaint.
 NOT_COVERED = {
     "node_disk_info|node_disk_(ata|device_mapper|filesystem)_": "needs udev's database",
@@ -52,9 +59,15 @@ NOT_COVERED = {
     "node_(bonding|infiniband|ipvs|fibrechannel|wifi)_": "of one kind of network",
     "node_systemd_(socket|timer|service|unit_start|unit_tasks)_": "a call to process 1 for each unit, each time",
     "node_systemd_version": "of the package, for an inventory",
+    "redis_(slowlog_|last_slow_execution_)": "commands of their own, which an account for figures need not be allowed",
+    "redis_config_io_threads": "of CONFIG GET, for the same reason",
+    "redis_latency_percentiles_usec": "since the server's start, so of little use; redis_commands_duration_seconds_total is there",
+    "pg_settings_": "settings that bound nothing which is measured",
 }
 # Of what some series are not covered on purpose.
-IN_PART = {"node_systemd_unit_state": "of guarded units and of those that failed; all are in node_systemd_units"}
+EMPTY_DATABASES = "databases that hold nothing have no series"
+IN_PART = {"node_systemd_unit_state": "of guarded units and of those that failed; all are in node_systemd_units",
+           "redis_db_keys": EMPTY_DATABASES, "redis_db_keys_expiring": EMPTY_DATABASES}
 # A unit that fails, in the machine: none of Mainstay's business, but its state must be told.
 FAILED_UNIT = "exporters-fails"
 
@@ -63,19 +76,20 @@ KINDS = ("agree", "differ", "notCovered", "oursOnly")
 
 
 def cases():
-    return ["this host", "the machine"]
+    return ["this host", "the machine", *servers.PACKAGES]
 
 
 OUTSIDE = set(cases())
 
 
 def prepare(build):
-    """The exporter, which is only ever started by hand."""
+    """The exporters, which are only ever started by hand."""
     script = str(PROJECT / "Scripts/lib/packages")
-    known = subprocess.run(["dpkg-query", "-Wf", "${db:Status-Status}", PACKAGE], capture_output=True, text=True)
-    if known.stdout != "installed":
-        subprocess.run([script, PACKAGE], check=True)
-        subprocess.run(["systemctl", "disable", "--quiet", f"{PACKAGE}.service"], check=True)
+    for package in (PACKAGE, *servers.PACKAGES.values()):
+        known = subprocess.run(["dpkg-query", "-Wf", "${db:Status-Status}", package], capture_output=True, text=True)
+        if known.stdout != "installed":
+            subprocess.run([script, package], check=True)
+            subprocess.run(["systemctl", "disable", "--quiet", f"{package}.service"], check=True)
     missing = [name for name in PROGRAMS if not (pathlib.Path(build) / name).exists()]
     if missing:
         subprocess.run([str(PROJECT / "Scripts/lib/build"), *missing], check=True, stdout=subprocess.DEVNULL)
@@ -83,7 +97,10 @@ def prepare(build):
 
 def outside(case, host, runs):
     for _ in range(runs):
-        if case == "this host":
+        if case in servers.PACKAGES:
+            with servers.both() as hangs, own_metricsd(host.build, servers.settings()) as folder:
+                yield {**of_server(case, folder), "hung": servers.hung(case, folder, hangs[case])}
+        elif case == "this host":
             with own_metricsd(host.build) as folder:
                 yield compared(folder)
         else:
@@ -98,13 +115,13 @@ def outside(case, host, runs):
 
 
 @contextlib.contextmanager
-def own_metricsd(build):
+def own_metricsd(build, settings=""):
     """A metricsd on files of its own; gives the folder of its socket."""
     with tempfile.TemporaryDirectory(prefix="exporters-") as folder:
         home = pathlib.Path(folder)
         for name in ("settings/services", "sockets", "state"):
             (home / name).mkdir(parents=True)
-        (home / "settings/mainstay.yaml").write_text("")
+        (home / "settings/mainstay.yaml").write_text(settings)
         folders = [f"--{name}={home / name}" for name in ("settings", "sockets", "state")]
         words = [str(pathlib.Path(build) / "metricsd"), "--foreground", *folders, f"--documents={PROJECT / 'Protocols'}"]
         with running(words, home / "log"):
@@ -112,13 +129,19 @@ def own_metricsd(build):
 
 
 @contextlib.contextmanager
-def exporter(folder):
+def host_exporter(folder):
     words = [PACKAGE, f"--web.listen-address=127.0.0.1:{PORT}", "--web.disable-exporter-metrics"]
     has_systemd = pathlib.Path("/run/systemd/system").exists()
     words.append("--collector.systemd" if has_systemd else "--no-collector.systemd")
-    with running(words, pathlib.Path(folder) / "exporter.log"):
+    with exporter(words, PORT, folder) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def exporter(words, port, folder, environment=None):
+    with running(words, pathlib.Path(folder) / "exporter.log", environment):
         # Open from the first to the last: a connection for each scrape would itself be among the sockets that are counted.
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             gateway.wait_until("the exporter answers", lambda: answers(connection), 20)
             yield connection
@@ -127,9 +150,9 @@ def exporter(folder):
 
 
 @contextlib.contextmanager
-def running(words, log):
+def running(words, log, environment=None):
     with log.open("w") as output:
-        process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
     try:
         yield
         if process.poll() is not None:
@@ -178,11 +201,11 @@ def key(name, labels):
     return name, tuple(sorted((label, value) for label, value in labels.items() if value))
 
 
-def collect(connection):
-    """What metricsd measures now, of the host."""
+def collect(connection, level="system"):
+    """What metricsd measures now."""
     found, cursor = {}, {}
     while True:
-        page = connection.call("collect", level="system", **cursor)
+        page = connection.call("collect", level=level, **cursor)
         if page["failed"]:
             raise RuntimeError(f"metricsd could not measure: {page['failed']}")
         for sample in page["samples"]:
@@ -198,7 +221,7 @@ def collect(connection):
 def compared(folder=None):
     """All rounds, and what they come to, by metric."""
     rounds = []
-    with tempfile.TemporaryDirectory(prefix="exporters-") as logs, exporter(logs) as page:
+    with tempfile.TemporaryDirectory(prefix="exporters-") as logs, host_exporter(logs) as page:
         gateway.wait_until("metricsd answers", lambda: connects(folder), 20)
         with rpc.Connection("metricsd", folder=folder) as connection:
             collect(connection)  # the first of each side has to find everything
@@ -207,6 +230,28 @@ def compared(folder=None):
                 before = scrape(page)
                 ours = collect(connection)
                 rounds.append((before, ours, scrape(page)))
+    return summary(rounds)
+
+
+def of_server(server, folder):
+    """As `compared`, of a server: labels that only one side has on purpose are left out, and so is what is NULL to the server."""
+    words, environment = servers.exporter_words(server)
+    port, prefix = servers.EXPORTER_PORTS[server], servers.PREFIXES[server]
+
+    def plain(found):
+        return {key(name, {label: value for label, value in labels if label not in ("server", "instance", "job")}): value
+                for (name, labels), value in found.items() if name.startswith(prefix) and value == value}
+
+    rounds = []
+    with tempfile.TemporaryDirectory(prefix="exporters-") as logs, exporter(words, port, logs, environment) as page:
+        gateway.wait_until("metricsd answers", lambda: connects(folder), 20)
+        with rpc.Connection("metricsd", folder=folder) as connection:
+            collect(connection, "infrastructure")
+            for _ in range(ROUNDS):
+                time.sleep(PAUSE_S)
+                before = plain(scrape(page))
+                ours = plain(collect(connection, "infrastructure"))
+                rounds.append((before, ours, plain(scrape(page))))
     return summary(rounds)
 
 
@@ -280,9 +325,9 @@ def report(results):
             "series": {kind: sum(row[kind] for row in one["metrics"].values()) for kind in KINDS},
             "agree": kinds["agree"],
             "inPart": {name: IN_PART.get(name) for name in kinds["inPart"]},
-            "notCovered": {name: reason(name) for name in kinds["notCovered"]},
+            "notCovered": {name: reason(name.split("*")[0]) for name in shortened(kinds["notCovered"])},
             "oursOnly": shortened(kinds["oursOnly"]),
-        }
+        } | ({"hung": one["hung"]} if "hung" in one else {})
         problems += [f"{case}: {problem}" for problem in lacks(case, one, kinds)]
     return figures, problems
 
@@ -294,6 +339,8 @@ def lacks(case, one, kinds):
         yield "nothing agrees"
     if case == "the machine" and one["failedUnit"] == 0:
         yield "the unit that failed is not told of"
+    if "hung" in one:
+        yield from servers.lacks(one["hung"])
     for name in kinds["differ"]:
         yield f"{name} differs: {examples[name]}"
     for name in kinds["notCovered"]:
@@ -322,7 +369,8 @@ def reason(name):
 
 
 def shortened(names):
-    """The exporter leaves most of /proc/vmstat out by default: those names are only counted."""
-    virtual = [name for name in names if name.startswith("node_vmstat_")]
-    others = [name for name in names if name not in virtual]
-    return [*others, f"node_vmstat_*: {len(virtual)}"] if virtual else others
+    """The exporter leaves most of /proc/vmstat out by default, and metricsd most settings: those names are only counted."""
+    for prefix in ("node_vmstat_", "pg_settings_"):
+        many = [name for name in names if name.startswith(prefix)]
+        names = [name for name in names if name not in many] + ([f"{prefix}*: {len(many)}"] if many else [])
+    return names

@@ -447,6 +447,12 @@ package struct MetricsMachine: Sendable {
         return reason
     }
 
+    /// Whether a collector's last round that came to an end gave values.
+    package func answered(_ name: String) -> Bool {
+        guard let schedule = collectors[name]?.schedule else { return false }
+        return schedule.lastGood != nil && schedule.reason.isEmpty
+    }
+
     /// What a collector measured last.
     package func current(_ name: String) -> [CurrentSample] {
         guard let group = collectors[name]?.group, let round = head.current(group: group) else { return [] }

@@ -26,6 +26,9 @@ import Wire
         case own
         case peer(Peer)
         case scrape(Scraper)
+        case server(ServerTarget)
+        /// Whether the servers answer.
+        case servers
     }
 
     /// What one thread measures in turn; if one of them hangs, the other is late too.
@@ -46,6 +49,7 @@ import Wire
     private let mounts: Worker<FilesystemReader>
     private let unitStates = UnitReader()
     private let parsers: Worker<[String: ScrapeParser]>
+    private let servers: Servers
     private var sources: [String: Source] = [:]
     private var deadlines: [String: Duration] = [:]
     /// Collectors whose next round must bring its table.
@@ -74,6 +78,7 @@ import Wire
         devices = context.worker(name: "devices") { SlowReaders() }
         mounts = context.worker(name: "mounts") { FilesystemReader() }
         parsers = context.worker(name: "scrape") { [:] }
+        servers = Servers(context)
     }
 
     // MARK: Which collectors there are
@@ -124,6 +129,16 @@ import Wire
             plan(
                 "scrape:\(service.name)", .application, .scrape(scraper), every: scrape.interval,
                 within: scrape.timeout + .milliseconds(200))
+        }
+        let targets = ServerTarget.all(settings)
+        servers.watch(targets)
+        for target in targets {
+            plan(
+                target.collector, .infrastructure, .server(target), every: target.interval,
+                within: target.timeout + Servers.grace)
+        }
+        if !targets.isEmpty {
+            plan("servers", .infrastructure, .servers, every: interval, within: deadline)
         }
         return plans + kept.keys.sorted().map { peerPlan($0) }
     }
@@ -198,6 +213,12 @@ import Wire
             ask(peer, name, round, deadline, known: generation(name, withTable))
         case .scrape(let scraper):
             scraper.scrape(withTable: withTable) { [weak self] result in self?.finish(name, round, result) }
+        case .server(let target):
+            servers.measure(target, withTable: withTable) { [weak self] in self?.finish(name, round, $0) }
+        case .servers:
+            guard let metricsd else { return }
+            let figures = servers.health(withTable: withTable) { metricsd.machine.answered($0) }
+            finish(name, round, .success(figures))
         case nil:
             finish(name, round, .failure(CollectingError.noSource))
         }

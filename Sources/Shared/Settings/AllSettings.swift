@@ -88,7 +88,15 @@ package struct AllSettings: Hashable, Sendable {
                 owners["\(key) \(claim)"] = service.name
             }
         }
-        return problems
+        return problems + tooManyServers(in: directory)
+    }
+
+    private func tooManyServers(in directory: String) -> [SettingsProblem] {
+        let count = services.reduce(mainstay.metricsd.infrastructure.count) { $0 + $1.infrastructure.count }
+        let most = InfrastructureSettings.mostInAll
+        guard count > most else { return [] }
+        let message = "expected at most \(most) servers in all files together, found \(count)"
+        return [SettingsProblem(file: directory, mark: nil, key: "infrastructure", message: message)]
     }
 }
 

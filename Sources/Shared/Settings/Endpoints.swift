@@ -74,6 +74,11 @@ package struct TCPEndpoint: Hashable, Sendable, CustomStringConvertible {
         host == "localhost" || Self.isIPv6(host) || Self.isIPv4(host)
     }
 
+    /// The host without a name in it, where `isNumeric`: what needs no look-up.
+    package var numericHost: String {
+        host == "localhost" ? "127.0.0.1" : host
+    }
+
     package var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }

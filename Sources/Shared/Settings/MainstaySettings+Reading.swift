@@ -48,6 +48,7 @@ extension MetricsdSettings {
         section.read("flushInterval", .duration(.milliseconds(100) ... .seconds(60)), into: &flushInterval)
         section.section("retention") { retention.read(from: &$0) }
         section.read("maximumSeries", .whole(100...10_000_000), into: &maximumSeries)
+        section.section("infrastructure") { infrastructure.read(from: &$0) }
     }
 }
 

@@ -61,6 +61,8 @@ package struct MetricsdSettings: Hashable, Sendable {
     package var retention = RetentionSettings()
     /// Series that the store takes in all; what is beyond is counted and refused.
     package var maximumSeries = 20_000
+    /// The databases and caches of this host that belong to no guarded service.
+    package var infrastructure = InfrastructureSettings()
 
     package init() {}
 }

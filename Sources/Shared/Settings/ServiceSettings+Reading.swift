@@ -23,6 +23,7 @@ extension ServiceSettings {
         }
         section.section("config") { config.read(from: &$0) }
         section.section("metrics") { metrics = ScrapeSettings.read(from: &$0) }
+        section.section("infrastructure") { infrastructure.read(from: &$0) }
         section.section("hooks") { hooks.read(from: &$0) }
         let names = checks.map(\.name) + dependencies.map(\.check.name)
         section.refuseRepeated(names, key: "checks", "a check or dependency")

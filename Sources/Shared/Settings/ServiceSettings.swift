@@ -15,6 +15,8 @@ package struct ServiceSettings: Hashable, Sendable {
     package var config = ServiceConfigSettings()
     /// Where it exports its own figures. Nil: it does not.
     package var metrics: ScrapeSettings?
+    /// The databases and caches that it needs, read for their own figures.
+    package var infrastructure = InfrastructureSettings()
     package var hooks = HooksSettings()
 
     package init(name: String, unit: String) {

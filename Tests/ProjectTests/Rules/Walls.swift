@@ -9,6 +9,8 @@ struct Room {
         ("Config", []), ("Metrics", ["Config"]), ("Health", ["Config", "Metrics"]),
         ("Watchdog", ["Config", "Metrics", "Health"]), ("ConfigEtcd", ["Config"]),
     ]
+    /// Rooms of `Shared` that not every daemon needs, each with a C library that would cost the others memory.
+    private static let extra: [String: Set<String>] = ["Metrics": ["Deadlines", "Postgres", "Redis"]]
 
     private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOWebSocket"]
     private static let collections: Set<String> = ["DequeModule", "HeapModule", "OrderedCollections"]
@@ -22,6 +24,9 @@ struct Room {
         Room(folder: "Sources/Shared/Files", mayImport: system),
         Room(folder: "Sources/Shared/Systemd", mayImport: system.union(["CSystemd", "CLinux", "Files", "Time"])),
         Room(folder: "Sources/Shared/Store", mayImport: system.union(["CSQLite"])),
+        Room(folder: "Sources/Shared/Deadlines", mayImport: system.union(["Time"])),
+        Room(folder: "Sources/Shared/Redis", mayImport: system.union(["CHiredis", "Deadlines"])),
+        Room(folder: "Sources/Shared/Postgres", mayImport: system.union(["CPostgres", "Deadlines"])),
         Room(folder: "Sources/Shared/Patterns", mayImport: ["CRE2"]),
         Room(folder: "Sources/Shared/Settings", mayImport: system.union(["CYAML", "Patterns", "Time"])),
         Room(
@@ -37,6 +42,7 @@ struct Room {
             .union([
                 "\(name)Core", "Files", "Runtime", "Patterns", "Settings", "Store", "Systemd", "CLinux", "Subprocess",
             ])
+            .union(extra[name, default: []])
         return [
             Room(folder: "Sources/\(name)/API", mayImport: ["Wire"]),
             Room(folder: "Sources/\(name)/Core", mayImport: core),
