@@ -18,7 +18,7 @@ import Wire
 
         init(_ fixture: borrowing DaemonFixture) throws {
             let settings = fixture.places.settings
-            let listener = try ListeningSocket.bind("\(fixture.places.sockets)/validate.sock")
+            let listener = try ListeningSocket.bind("\(fixture.places.sockets)/validate.socket")
             self.listener = listener
             Thread.detachNewThread {
                 var waiting = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)

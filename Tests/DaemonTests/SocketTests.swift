@@ -330,11 +330,15 @@ private struct RawSocket: ~Copyable {
         let fixture = try DaemonFixture()
         let echo = try await fixture.start(Echo.self)
         let greedy = try RawSocket(fixture.places.socket(of: "echod"), patienceSeconds: 2)
-        // 500 requests in one go; their 10 MB of answers fit no buffer, so most wait until the peer reads.
-        for number in 1...500 {
-            greedy.send(
-                Request(id: .integer(Int64(number)), method: "say", params: ["text": "0123456789", "times": 2000]))
+        // 500 requests in one go; their 10 MB of answers fit no buffer, so most wait until the peer reads. One by one they might not
+        // fit either, since a socket's room is counted by the message: the peer would wait for the daemon, and the daemon for it.
+        let requests = (1...500).flatMap { number in
+            Frame.around(
+                Request(
+                    id: .integer(Int64(number)), method: "say", params: ["text": "0123456789", "times": 2000]
+                ).bytes) ?? []
         }
+        greedy.send(requests)
         let client = try await TestClient("echod", fixture.places)
         for _ in 0..<20 {
             let reply = try await client.call(Echo.Say.self, .init(text: "a"), deadline: .seconds(1))

@@ -114,7 +114,7 @@ extension Socket {
         ConfigErrors.unknownReader("bash", known: ["node-dotenv", "systemd"]),
         ConfigErrors.validatorRefused("/etc/gateway/.env", why: "ended with 1", output: "PORT is taken"),
         ConfigErrors.validatorUnavailable(
-            "/etc/gateway/.env", why: "connect to /run/mainstay/validate.sock: No such file or directory"),
+            "/etc/gateway/.env", why: "connect to /run/mainstay/validate.socket: No such file or directory"),
         ConfigErrors.notLeasable("URL", why: "says something else in another environment of its reader"),
         ConfigErrors.tooManyLeases(257, limit: 256), ConfigErrors.notLeased("LOG_LEVEL"),
         ConfigErrors.locked(

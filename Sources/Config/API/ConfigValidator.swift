@@ -1,6 +1,6 @@
 package import Wire
 
-// What configd and `mainstay-validate` say to each other over /run/mainstay/validate.sock: a `ValidatorRequest` in a frame
+// What configd and `mainstay-validate` say to each other over /run/mainstay/validate.socket: a `ValidatorRequest` in a frame
 // and `contentBytes` of content after it, then a `ValidatorVerdict` in a frame. The socket is configd's alone; no client of
 // configd sees any of it.
 

@@ -18,7 +18,7 @@ import Wire
     init(_ context: DaemonContext, store: Worker<Custody>) {
         self.store = store
         self.context = context
-        client = ValidatorClient(path: "\(context.places.sockets)/validate.sock")
+        client = ValidatorClient(path: "\(context.places.sockets)/validate.socket")
     }
 
     /// Answers the same request, pinned, or why it is refused.
