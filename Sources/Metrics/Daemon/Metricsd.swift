@@ -196,6 +196,7 @@ import Wire
 
     /// When the head has let go of blocks that are on disk.
     private func giveBackMemory() {
+        queries.giveBackMemory()
         store.submit { file in try file.store().giveBackMemory() }
     }
 

@@ -18,6 +18,9 @@ final class BlockReader {
         findChunks = try store.prepare("SELECT id, samples FROM chunk WHERE id BETWEEN ? AND ?")
     }
 
+    /// Gives back the pages that queries have read: of blocks that the next queries will hardly ask for again.
+    func giveBackMemory() { store.releaseMemory() }
+
     /// One series to read: what the head holds of it was taken on the loop.
     struct Wanted: Sendable {
         var id: SeriesID

@@ -26,6 +26,12 @@ import Wire
         worker.submit { reader in _ = try Self.opened(&reader, path) }
     }
 
+    /// When blocks were written, so that the newest are read from other pages than before: a cache that is never emptied would
+    /// fill with pages of blocks that nobody asks for again, for an hour or two.
+    func giveBackMemory() {
+        worker.submit { reader in reader?.giveBackMemory() }
+    }
+
     private nonisolated static func opened(_ reader: inout BlockReader?, _ path: String) throws -> BlockReader {
         if let reader { return reader }
         let fresh = try BlockReader(path: path)
