@@ -59,7 +59,7 @@ def redis(folder):
             ask_redis(command)
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.kill()  # it has nothing to keep
         process.wait(10)
 
 
