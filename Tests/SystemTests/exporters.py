@@ -24,6 +24,7 @@ import gateway
 import rpc
 import servers
 from machine import PROJECT, Machine
+from metrics_bench import MetricsBench
 
 TITLE = "metricsd beside the exporters for the host, Redis and PostgreSQL"
 RUNS = 1
@@ -98,11 +99,13 @@ def prepare(build):
 def outside(case, host, runs):
     for _ in range(runs):
         if case in servers.PACKAGES:
-            with servers.both() as hangs, own_metricsd(host.build, servers.settings()) as folder:
-                yield {**of_server(case, folder), "hung": servers.hung(case, folder, hangs[case])}
+            with servers.both() as hangs, MetricsBench(host.build, *servers.settings()) as bench:
+                yield {**of_server(case, bench.sockets), "hung": servers.hung(case, bench.sockets, hangs[case])}
+                bench.must_live()
         elif case == "this host":
-            with own_metricsd(host.build) as folder:
-                yield compared(folder)
+            with MetricsBench(host.build) as bench:
+                yield compared(bench.sockets)
+                bench.must_live()
         else:
             with Machine(f"exporters-{os.getpid()}", host.build) as machine:
                 machine.run("systemd-run", "--quiet", f"--unit={FAILED_UNIT}", "false")
@@ -112,20 +115,6 @@ def outside(case, host, runs):
 
 
 # ---- Both sides
-
-
-@contextlib.contextmanager
-def own_metricsd(build, settings=""):
-    """A metricsd on files of its own; gives the folder of its socket."""
-    with tempfile.TemporaryDirectory(prefix="exporters-") as folder:
-        home = pathlib.Path(folder)
-        for name in ("settings/services", "sockets", "state"):
-            (home / name).mkdir(parents=True)
-        (home / "settings/mainstay.yaml").write_text(settings)
-        folders = [f"--{name}={home / name}" for name in ("settings", "sockets", "state")]
-        words = [str(pathlib.Path(build) / "metricsd"), "--foreground", *folders, f"--documents={PROJECT / 'Protocols'}"]
-        with running(words, home / "log"):
-            yield str(home / "sockets")
 
 
 @contextlib.contextmanager

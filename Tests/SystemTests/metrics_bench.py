@@ -24,6 +24,7 @@ class MetricsBench:
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-metrics-", dir="/var/tmp"))
         for folder in ("settings/services", "sockets", "state"):
             (self.root / folder).mkdir(parents=True)
+        self.sockets = str(self.root / "sockets")
         if settings:
             lines = "".join(f"  {line}\n" for line in settings)
             (self.root / "settings/mainstay.yaml").write_text(f"metricsd:\n{lines}")
@@ -49,10 +50,14 @@ class MetricsBench:
                 with self.connection() as connection:
                     connection.call("status")
                     return
-            if self.daemon.poll() is not None:
-                break
+            self.must_live()
             time.sleep(0.05)
         raise RuntimeError(f"metricsd does not answer: {self.log()[-500:]}")
+
+    def must_live(self):
+        """Whoever asked it little may not have noticed that it ended."""
+        if self.daemon.poll() is not None:
+            raise RuntimeError(f"metricsd ended with {self.daemon.returncode}: {self.log()[-500:]}")
 
     def log(self):
         return (self.root / "log").read_text(errors="replace")
@@ -63,7 +68,7 @@ class MetricsBench:
         return self.daemon.wait(10)
 
     def connection(self, timeout=PATIENCE_S):
-        return rpc.Connection("metricsd", timeout, str(self.root / "sockets"))
+        return rpc.Connection("metricsd", timeout, self.sockets)
 
     def take_in(self, lines, text_format="prometheus"):
         """Imports lines of text, as many calls as it takes; how many samples were taken."""

@@ -21,13 +21,12 @@ EXPORTER_PORTS = {"redis": 19121, "postgres": 19187}
 PREFIXES = {"redis": "redis_", "postgres": "pg_"}
 UP = {"redis": "redis_up", "postgres": "pg_up"}
 
-SETTINGS = """metricsd:
-  infrastructure:
-    redis:
-      - {{address: "127.0.0.1:{redis}", interval: 1s, timeout: 500ms}}
-    postgres:
-      - {{address: "127.0.0.1:{postgres}", user: mainstay, interval: 1s, timeout: 500ms, sizeInterval: 1s}}
-"""
+# Lines below `metricsd:`.
+SETTINGS = """infrastructure:
+  redis:
+    - {{address: "127.0.0.1:{redis}", interval: 1s, timeout: 500ms}}
+  postgres:
+    - {{address: "127.0.0.1:{postgres}", user: mainstay, interval: 1s, timeout: 500ms, sizeInterval: 1s}}"""
 HANG_S = 5
 # A round of a collector may come so late, ms, while both cores are at work.
 LATE_MS = 500
@@ -38,7 +37,7 @@ WITNESS = {"redis": "redis_uptime_in_seconds", "postgres": "pg_settings_max_conn
 
 
 def settings():
-    return SETTINGS.format(**PORTS)
+    return SETTINGS.format(**PORTS).splitlines()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
 package import MetricsAPI
+package import Time
 package import Wire
 
 /// One series of an import.
@@ -14,9 +15,6 @@ package struct ImportedSeries: Hashable, Sendable {
 
 /// Reads a text of samples with their times, whole or not at all.
 package enum ImportReader {
-    /// Times from 1970 to 9999, ms.
-    private static let times: ClosedRange<Int64> = 0...253_402_300_799_999
-
     /// The series of `text`, each with its values in order of time; of two with one time the later line counts.
     package static func read(_ text: String, format: TextFormat) throws(RPCError) -> [ImportedSeries] {
         let bytes = Array(text.utf8)
@@ -31,7 +29,8 @@ package enum ImportReader {
         var exposition = Exposition(bytes, takesStale: true)
         while let sample = exposition.next() {
             let line = { 1 + bytes[..<sample.series.lowerBound].count { $0 == 0x0a } }
-            guard let stamp = sample.stamp, let time = time(bytes, stamp, format), times.contains(time) else {
+            guard let stamp = sample.stamp, let time = time(bytes, stamp, format), AskedRange.times.contains(time)
+            else {
                 throw MetricsErrors.invalidImport(line: line(), problem: "no time, or none from 1970 to 9999")
             }
             let place: Int
@@ -90,12 +89,6 @@ extension Head {
     /// The group that imported blocks are of.
     private static let importGroup = "import"
 
-    /// Series of `series` that the limit of how many there may be leaves no room for.
-    package func beyondLimit(_ series: [ImportedSeries]) -> Int {
-        let new = series.reduce(0) { $0 + (index.number(of: $1.labels) == nil ? 1 : 0) }
-        return max(0, index.count + new - index.limit)
-    }
-
     /// Takes in samples as blocks of their own, which wait to be written. Series with the same times share a block, so a dump of
     /// scrapes takes as little room as what is measured here.
     package mutating func takeIn(_ series: [ImportedSeries]) {
@@ -110,5 +103,22 @@ extension Head {
             }
         }
         for times in order { keepBlock(of: Self.importGroup, times: times, blocks[times] ?? []) }
+    }
+}
+
+extension MetricsMachine {
+    /// Refuses an import that could not be kept whole: for more series than there may be, or for its age.
+    package func checkImport(_ series: [ImportedSeries], now: Moment) throws(RPCError) {
+        if let problem = storeProblem { throw MetricsErrors.storeUnavailable(problem) }
+        let new = series.count { head.index.number(of: $0.labels) == nil }
+        let beyond = head.index.count + new - head.index.limit
+        guard beyond <= 0 else {
+            throw MetricsErrors.importTooLarge(beyond: beyond, most: head.limits.series)
+        }
+        let keptFromMs = now.wall.milliseconds - settings.retention.ageMs
+        let oldestMs = series.compactMap(\.run.times.first).min() ?? keptFromMs
+        guard oldestMs >= keptFromMs else {
+            throw MetricsErrors.importTooOld(oldestMs: oldestMs, keptFromMs: keptFromMs)
+        }
     }
 }

@@ -72,7 +72,7 @@ package struct MetricsMachine: Sendable {
         case report(Report)
     }
 
-    private struct Collector: Sendable {
+    struct Collector: Sendable {
         var schedule: CollectorSchedule
         var group: Int
         var rounds: UInt64 = 0
@@ -91,13 +91,13 @@ package struct MetricsMachine: Sendable {
     package private(set) var head: Head
     /// Events that it has taken, stale ones too: what the keepalive watches.
     package private(set) var eventsTaken: UInt64 = 0
-    private var collectors: [String: Collector] = [:]
+    private(set) var collectors: [String: Collector] = [:]
     private var timers = TimerIDs()
     private var owners: [TimerID: String] = [:]
     private var store = StoreState.unread(nil, isReading: false)
     private var isFlushWanted = false
-    private var failingSince: Instant?
-    private var failingReason: String?
+    private(set) var failingSince: Instant?
+    private(set) var failingReason: String?
     private var retentionTimer: TimerID?
     private var clock = ClockWatch()
     /// Commits since the start, and those that the disk refused.
@@ -422,67 +422,6 @@ package struct MetricsMachine: Sendable {
         return [.drop(blocks: expired.sorted(), series: head.forgetSeries(silentSince: horizon + 1))]
     }
 
-    // MARK: What it knows
-
-    /// Whether queries may see values that a kill would lose: only while the disk refuses.
-    package var showsUncommitted: Bool { failingSince != nil }
-
-    /// Why the disk refuses; nil while it works.
-    package var storeProblem: String? { failingReason }
-
-    /// The names of a level's collectors, sorted.
-    package func collectors(of level: Level) -> [String] {
-        collectors.filter { $0.value.schedule.plan.level == level }.keys.sorted()
-    }
-
-    /// Whether this collector's round is under way (and not past its deadline).
-    package func isCollecting(_ name: String) -> Bool {
-        guard case .collecting = collectors[name]?.schedule.state else { return false }
-        return true
-    }
-
-    /// Why a collector's last round gave nothing; nil where it gave values or none was made.
-    package func failure(of name: String) -> String? {
-        guard let reason = collectors[name]?.schedule.reason, !reason.isEmpty else { return nil }
-        return reason
-    }
-
-    /// Whether a collector's last round that came to an end gave values.
-    package func answered(_ name: String) -> Bool {
-        guard let schedule = collectors[name]?.schedule else { return false }
-        return schedule.lastGood != nil && schedule.reason.isEmpty
-    }
-
-    /// What a collector measured last.
-    package func current(_ name: String) -> [CurrentSample] {
-        guard let group = collectors[name]?.group, let round = head.current(group: group) else { return [] }
-        return round.values.compactMap { value in
-            guard let labels = head.index[value.series]?.labels else { return nil }
-            return CurrentSample(name: labels.metric, labels: labels.map, atMs: round.timeMs, value: value.value)
-        }
-    }
-
-    /// All collectors as `levels` and `status` show them.
-    package var collectorStates: [CollectorState] {
-        collectors.values.map { collector in
-            let schedule = collector.schedule
-            return CollectorState(
-                name: schedule.plan.name, level: schedule.plan.level, condition: schedule.condition,
-                intervalMs: schedule.plan.interval.milliseconds, series: head.seriesCount(of: collector.group),
-                lastMs: schedule.lastGood?.wall.milliseconds,
-                durationMs: schedule.lastDuration.map { Double($0.nanoseconds / 1000) / 1000 },
-                reason: schedule.reason.isEmpty ? nil : schedule.reason)
-        }.sorted { ($0.level.rawValue, $0.name) < ($1.level.rawValue, $1.name) }
-    }
-
-    /// metricsd's own part of `status`.
-    package var status: MetricsStatus {
-        MetricsStatus(
-            series: head.index.count, liveSeries: head.liveSeries, store: failingSince == nil ? .working : .failing,
-            storeReason: failingReason, committedToMs: head.committedToMs, uncommittedRounds: head.uncommittedRounds,
-            headBytes: head.sizeBytes, damagedRecords: damagedRecords, collectors: collectorStates)
-    }
-
     /// How collecting itself goes: the round of the collector `self`. The table is part of it only where the collectors changed
     /// since the last time, or `withTable` asks for it.
     package mutating func ownFigures(withTable: Bool) -> Collection {
@@ -507,23 +446,6 @@ package struct MetricsMachine: Sendable {
                 Labels("up", labels), Labels("scrape_duration_seconds", labels),
                 Labels("scrape_samples_scraped", labels), Labels("scrape_failures_total", labels),
             ]
-        }
-    }
-}
-
-extension CollectorSchedule {
-    /// The schedule's state as messages show it.
-    package var condition: CollectorState.Condition {
-        switch state {
-        case .stuck: .stuck
-        case .idle, .waiting, .collecting:
-            if downSince != nil {
-                .down
-            } else if failures > 0 {
-                .retrying
-            } else {
-                lastGood == nil ? .starting : .up
-            }
         }
     }
 }

@@ -316,17 +316,9 @@ import Wire
 
     /// The text is read on the thread `query`: it may be long.
     private func importSamples(_ params: ImportSamples.Params, _ responder: Responder<ImportSamples.Reply>) {
-        if let problem = machine.storeProblem { return responder.fail(MetricsErrors.storeUnavailable(problem)) }
         queries.read(params, responder) { [unowned self] series in
-            let beyond = machine.head.beyondLimit(series)
-            guard beyond == 0 else {
-                return responder.fail(
-                    MetricsErrors.importTooLarge(beyond: beyond, most: machine.head.limits.series))
-            }
-            let keptFromMs = HostClock.now().wall.milliseconds - machine.settings.retention.ageMs
-            let oldestMs = series.compactMap(\.run.times.first).min() ?? keptFromMs
-            guard oldestMs >= keptFromMs else {
-                return responder.fail(MetricsErrors.importTooOld(oldestMs: oldestMs, keptFromMs: keptFromMs))
+            do throws(RPCError) { try machine.checkImport(series, now: HostClock.now()) } catch {
+                return responder.fail(error)
             }
             handle { machine, now in machine.imported(series, now: now) }
             wait { [unowned self] in

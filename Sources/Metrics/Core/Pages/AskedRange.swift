@@ -8,7 +8,7 @@ package struct AskedRange: Hashable, Sendable {
     /// The range where `fromMs` is not given.
     private static let standardMs: Int64 = 3_600_000
     /// Until 9999-12-31: later times are mistakes. So nothing that is added to them overflows.
-    private static let times: ClosedRange<Int64> = 0...253_402_300_799_999
+    static let times: ClosedRange<Int64> = 0...253_402_300_799_999
 
     package let fromMs: Int64
     package let toMs: Int64

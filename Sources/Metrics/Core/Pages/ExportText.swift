@@ -38,23 +38,19 @@ extension MetricsMachine {
     package func exposition(
         _ params: Exposed.Params, patterns: @escaping PatternCompiler
     ) throws(RPCError) -> TextPage {
-        let selector =
-            try params.selector.map { text throws(RPCError) in
-                try RangePlan.selector(text, patterns: patterns)
-            } ?? Selector([])
+        let selector = try RangePlan.selector(orAll: params.selector, patterns: patterns)
         var after: Labels?
         if let cursor = params.cursor {
             after = Array(cursor.utf8).withUnsafeBytes { Exposition.labels($0) }
             guard after != nil else { throw MetricsErrors.invalidCursor(cursor) }
         }
-        let all = collectorStates.flatMap { current($0.name) }
-            .map { (labels: Labels(name: $0.name, map: $0.labels), sample: $0) }
-        let rest = all.filter { one in selector.matches(one.labels) && (after.map { $0 < one.labels } ?? true) }
+        let rest = collectors.keys.flatMap { latest($0) }
+            .filter { one in selector.matches(one.labels) && (after.map { $0 < one.labels } ?? true) }
             .sorted { $0.labels < $1.labels }
         var page = TextPage(text: "")
-        for (labels, sample) in rest {
+        for (labels, atMs, value) in rest {
             let name = labels.description
-            page.text += "\(name) \(SampleValue.text(sample.value.value)) \(ExportText.seconds(sample.atMs))\n"
+            page.text += "\(name) \(SampleValue.text(value)) \(ExportText.seconds(atMs))\n"
             guard page.text.utf8.count < PageRoom.mostBytes else {
                 page.next = name
                 return page

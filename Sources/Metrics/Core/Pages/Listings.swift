@@ -13,10 +13,7 @@ extension MetricsMachine {
         guard (1...Self.mostListed).contains(limit) else {
             throw MetricsErrors.invalidRange("limit is \(limit); 1 to \(Self.mostListed) is taken")
         }
-        let selector =
-            try params.selector.map { text throws(RPCError) in
-                try RangePlan.selector(text, patterns: patterns)
-            } ?? Selector([])
+        let selector = try RangePlan.selector(orAll: params.selector, patterns: patterns)
         var after = SeriesID(0)
         if let cursor = params.cursor {
             guard let number = UInt32(cursor) else { throw MetricsErrors.invalidCursor(cursor) }

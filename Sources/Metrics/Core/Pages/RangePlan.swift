@@ -62,6 +62,12 @@ package struct RangePlan: Hashable, Sendable {
         }
     }
 
+    /// The same where it may be left out: all series then.
+    static func selector(orAll text: String?, patterns: @escaping PatternCompiler) throws(RPCError) -> Selector {
+        guard let text else { return Selector([]) }
+        return try selector(text, patterns: patterns)
+    }
+
     /// The series that the page may read, in the order in which pages give them.
     package func series(in index: SeriesIndex) -> [SeriesID] {
         index.select(selector, after: SeriesID(resumeSeries.value == 0 ? 0 : resumeSeries.value - 1))

@@ -42,11 +42,7 @@ package struct Evaluation<Source: SampleSource> {
         case .scalar: return .scalar(try scalar(expression))
         case .string: return .string(try string(expression))
         case .range:
-            guard steps.count == 1 else {
-                throw QueryError(
-                    .syntax,
-                    "invalid expression type \"range vector\" for range query, must be scalar or instant vector")
-            }
+            guard steps.count == 1 else { throw QueryError.notAtManyTimes(.range) }
             return .range(try rangeRows(expression))
         case .vector:
             var rows = try vector(expression).filter { row in row.values.contains { !VectorRow.isAbsent($0) } }

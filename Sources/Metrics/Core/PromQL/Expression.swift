@@ -246,6 +246,13 @@ package struct QueryError: Error, Hashable, Sendable {
         QueryError(.limit, "the query goes through more than \(most) values; ask for fewer series or steps")
     }
 
+    /// Only a scalar or an instant vector has a value at each of many times.
+    static func notAtManyTimes(_ kind: Expression.Kind) -> QueryError {
+        QueryError(
+            .syntax,
+            "invalid expression type \"\(kind.rawValue)\" for range query, must be scalar or instant vector")
+    }
+
     /// The query was not done in its time.
     package static let overdue = QueryError(.deadline, "the query's time is up")
 }

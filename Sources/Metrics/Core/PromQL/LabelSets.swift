@@ -1,12 +1,25 @@
 extension Labels: Comparable {
     /// By name and value in order, the metric's name as the label `__name__` (labels.Compare of Prometheus).
     package static func < (left: Labels, right: Labels) -> Bool {
-        left.all.lexicographicallyPrecedes(right.all)
+        let (ends, places) = ((left.nameAt, right.nameAt), (left.labelCount, right.labelCount))
+        for place in 0..<min(places.0, places.1) {
+            let (one, other) = (left.label(place, nameAt: ends.0), right.label(place, nameAt: ends.1))
+            if one != other { return one < other }
+        }
+        return places.0 < places.1
     }
 
-    /// All pairs, the metric's name among them, sorted.
-    private var all: [Label] {
-        metric.isEmpty ? pairs : (pairs + [Label("__name__", metric)]).sorted()
+    private var labelCount: Int { metric.isEmpty ? pairs.count : pairs.count + 1 }
+
+    /// Where `__name__` stands among the sorted labels; behind them all where there is no name.
+    private var nameAt: Int {
+        guard !metric.isEmpty else { return pairs.count }
+        return pairs.firstIndex { $0 >= Label("__name__", metric) } ?? pairs.count
+    }
+
+    private func label(_ place: Int, nameAt: Int) -> Label {
+        if place < nameAt || metric.isEmpty { return pairs[place] }
+        return place == nameAt ? Label("__name__", metric) : pairs[place - 1]
     }
 
     /// These labels without the metric's name: what most operations give.

@@ -40,10 +40,7 @@ package struct QueryPlan: Sendable {
         do throws(QueryError) {
             expression = try ExpressionParser.parse(params.query, patterns: patterns)
             guard !isRange || expression.kind == .scalar || expression.kind == .vector else {
-                throw QueryError(
-                    .syntax,
-                    "invalid expression type \"\(expression.kind.rawValue)\" for range query, "
-                        + "must be scalar or instant vector")
+                throw QueryError.notAtManyTimes(expression.kind)
             }
             selectors = expression.selectors
             guard selectors.count <= Self.mostSelectors else {

@@ -61,43 +61,29 @@ extension Evaluation {
         _ expression: Expression, keepingName: Bool = false,
         _ body: (RangeWindowView, Int) throws(QueryError) -> Double?
     ) throws(QueryError) -> [VectorRow] {
-        let rows: [VectorRow]
+        guard steps.count > 0 else { return [] }
+        var rows: [VectorRow] = []
+        func named(_ labels: Labels) -> Labels { keepingName ? labels : labels.withoutName }
         switch expression.bare {
         case .range(let selector, let rangeMs):
-            rows = try overSelector(selector, rangeMs: rangeMs, keepingName: keepingName, body)
-        case .subquery(let subquery):
-            var found: [VectorRow] = []
-            for row in try inner(of: subquery) {
-                let made = try windows(
-                    of: row.samples, labels: row.labels, rangeMs: subquery.rangeMs, shift: subquery.shift, body)
-                if var made {
-                    if !keepingName { made.labels = made.labels.withoutName }
-                    found.append(made)
-                }
+            let fromMs = readTime(selector.shift, step: 0) - rangeMs
+            let toMs = readTime(selector.shift, step: steps.count - 1)
+            for series in try source.series(selector.selector) {
+                let run = try samples(of: series, fromMs: fromMs, toMs: toMs).withoutMarkers()
+                let row = try windows(
+                    of: run, labels: named(series.labels), rangeMs: rangeMs, shift: selector.shift, body)
+                if let row { rows.append(row) }
             }
-            rows = found
+        case .subquery(let subquery):
+            for series in try inner(of: subquery) {
+                let row = try windows(
+                    of: series.samples, labels: named(series.labels), rangeMs: subquery.rangeMs, shift: subquery.shift,
+                    body)
+                if let row { rows.append(row) }
+            }
         default: preconditionFailure("the parser lets no \(expression.kind) stand for a range")
         }
         return try Merging.distinct(rows)
-    }
-
-    private mutating func overSelector(
-        _ selector: VectorSelector, rangeMs: Int64, keepingName: Bool,
-        _ body: (RangeWindowView, Int) throws(QueryError) -> Double?
-    ) throws(QueryError) -> [VectorRow] {
-        guard steps.count > 0 else { return [] }
-        var rows: [VectorRow] = []
-        let fromMs = readTime(selector.shift, step: 0) - rangeMs
-        let toMs = readTime(selector.shift, step: steps.count - 1)
-        for series in try source.series(selector.selector) {
-            let run = try samples(of: series, fromMs: fromMs, toMs: toMs).withoutMarkers()
-            let made = try windows(of: run, labels: series.labels, rangeMs: rangeMs, shift: selector.shift, body)
-            if var made {
-                if !keepingName { made.labels = made.labels.withoutName }
-                rows.append(made)
-            }
-        }
-        return rows
     }
 
     private mutating func windows(

@@ -39,6 +39,7 @@ import Wire
         return fresh
     }
 
+    /// Reads a page of values.
     func run(_ plan: RangePlan, _ machine: MetricsMachine, _ responder: Responder<QueryRange.Reply>) {
         let (uncommitted, committedToMs) = (machine.showsUncommitted, machine.head.committedToMs)
         read(plan, machine, for: responder) { answer in
