@@ -55,7 +55,7 @@ func concern(
         .target(
             name: "\(name)Daemon",
             dependencies: [
-                core, api, "Time", "Wire", "Files", "Runtime", "Patterns", "Settings", "Store", "Systemd", "CLinux",
+                core, api, "Time", "Wire", "Files", "Runtime", "Patterns", "Settings", "Systemd", "CLinux",
             ]
                 + heard + nio + collections + libraries,
             path: "Sources/\(name)/Daemon", swiftSettings: house),
@@ -71,7 +71,7 @@ func concern(
 let foundations: [Target] = [
     shared("Time"),
     shared("Wire"),
-    shared("Files"),
+    shared("Files", below: ["CLinux"]),
     .target(name: "CLinux", path: "Sources/Shared/CLinux"),
     .target(name: "CPostgres", path: "Sources/Shared/CPostgres"),
     .target(
@@ -91,14 +91,14 @@ let foundations: [Target] = [
 ]
 
 let concerns: [Target] =
-    concern("Config", daemon: "configd")
+    concern("Config", daemon: "configd", libraries: ["Store"])
     + concern(
         "Metrics", daemon: "metricsd", listensTo: ["Config"], libraries: [http, "Deadlines", "Postgres", "Redis"])
-    + concern("Health", daemon: "healthd", listensTo: ["Config", "Metrics"], libraries: [http, subprocess])
+    + concern("Health", daemon: "healthd", listensTo: ["Config", "Metrics"], libraries: [http, subprocess, "Store"])
     + concern(
         "Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http],
         traces: ["Traces"])
-    + concern("ConfigEtcd", daemon: "configd-etcd", listensTo: ["Config"], libraries: [http])
+    + concern("ConfigEtcd", daemon: "configd-etcd", listensTo: ["Config"], libraries: [http, "Store"])
 
 /// What configd has run as somebody else: its own program, without a loop.
 let validator: [Target] = [

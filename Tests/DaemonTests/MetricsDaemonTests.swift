@@ -320,8 +320,8 @@ struct MetricsDaemonTests {
         let shown = try #require(try await points(client, "node_load1").first).points
         await client.close()
         await DaemonFixture.stop(daemon)
-        // A folder in the file's place: not even root can open that as a database.
-        let path = "\(fixture.places.state)/metricsd/metrics.db"
+        // A folder in the file's place: not even root can open that as a log.
+        let path = "\(fixture.places.state)/metricsd/00000001.log"
         try FileManager.default.moveItem(atPath: path, toPath: "\(path).kept")
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         let told = Mutex<[String]>([])
@@ -334,7 +334,7 @@ struct MetricsDaemonTests {
         #expect(reply.uncommitted)
         let status = try await client.call(Common.Status<MetricsStatus>.self, NoFields())
         #expect(status.own.store == .failing)
-        #expect(try #require(status.own.storeReason).contains("metrics.db"))
+        #expect(try #require(status.own.storeReason).contains("00000001.log"))
         #expect(told.withLock { $0.filter { $0.hasPrefix("cannot use the store") }.count } == 1)
         try FileManager.default.removeItem(atPath: path)
         try FileManager.default.moveItem(atPath: "\(path).kept", toPath: path)
@@ -354,19 +354,22 @@ struct MetricsDaemonTests {
         await DaemonFixture.stop(daemon)
     }
 
-    @Test("A store that is no database is set aside, and metricsd begins a new one")
-    func damagedStore() async throws {
+    @Test("A store of which nothing can be read costs nothing that comes after it")
+    func unreadableFiles() async throws {
         let fixture = try fixture()
         let folder = "\(fixture.places.state)/metricsd"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try String(repeating: "no database at all. ", count: 1000)
-            .write(toFile: "\(folder)/metrics.db", atomically: true, encoding: .utf8)
-        let daemon = try await fixture.start(Metricsd.self)
-        let client = try await TestClient("metricsd", fixture.places)
-        #expect(await client.eventually { ((try? await points(client, "node_load1"))?.first?.points.count ?? 0) >= 2 })
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-        #expect(names.contains { $0.hasPrefix("metrics.db.damaged-") })
-        await client.close()
-        await DaemonFixture.stop(daemon)
+        for name in ["00000001.blocks", "00000002.blocks", "00000001.summary", "00000007.log", "spare.log"] {
+            try String(repeating: "no store at all. ", count: 1000)
+                .write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+        }
+        for _ in 1...2 {
+            let daemon = try await fixture.start(Metricsd.self)
+            let client = try await TestClient("metricsd", fixture.places)
+            #expect(
+                await client.eventually { ((try? await points(client, "node_load1"))?.first?.points.count ?? 0) >= 2 })
+            await client.close()
+            await DaemonFixture.stop(daemon)
+        }
     }
 }

@@ -68,7 +68,7 @@ struct HeadTests {
         #expect(batch.records.count == 1, "rounds of sealed blocks need no log")
         head.committed(batch)
         #expect(visible(head, first) == [1500: 9])
-        #expect(head.index[try #require(head.index.number(of: first))]?.lastMs == 4000)
+        #expect(batch.sealed.map(\.names) == [[first], [first]])
     }
 
     @Test("The log is replayed to the same head, whatever happened", arguments: 0..<30 as Range<UInt64>)
@@ -196,8 +196,7 @@ struct HeadTests {
             later.append(group: again, time: Int64(tick) * 1000, values: [Double(tick), -Double(tick)])
             if tick == 40, let batch = later.takeBatch() { later.failedToCommit(batch) }
         }
-        let damaged = later.restoreBeneath(
-            series: disk.known, lastBlock: disk.lastBlock, records: disk.records.map(\.bytes))
+        let damaged = later.restoreBeneath(disk.content)
         #expect(damaged == 0)
         #expect(visible(later, third).isEmpty, "nothing of it is on disk yet")
         later.append(group: again, time: 49_000, values: [49, -49])
@@ -246,7 +245,7 @@ struct HeadTests {
         #expect(visible(head, second, uncommitted: true) == [1000: 2])
     }
 
-    @Test("Only series that no collector measures are forgotten")
+    @Test("Of what the store dropped, series that no collector measures are forgotten, and the others are named anew")
     func forgetting() throws {
         var head = head(blockTicks: 2)
         let group = head.group("system")
@@ -254,14 +253,18 @@ struct HeadTests {
         for tick in 1...2 { head.append(group: group, time: Int64(tick) * 1000, values: [1, 2]) }
         _ = head.define(group: group, series: [first])
         for tick in 3...6 { head.append(group: group, time: Int64(tick) * 1000, values: [1]) }
+        let (kept, gone) = (
+            try #require(head.index.number(of: first)), try #require(head.index.number(of: second))
+        )
+        head.storeForgot([gone])
+        #expect(head.index.number(of: second) != nil, "its stale marker waits to be written")
         let taken = head.takeBatch()
-        let batch = try #require(taken)
-        head.committed(batch)
-        let gone = try #require(head.index.number(of: second))
-        #expect(head.forgetSeries(silentSince: 4000).isEmpty, "its stale marker is in the second block")
-        #expect(head.forgetSeries(silentSince: 4001) == [gone])
+        head.committed(try #require(taken))
+        head.storeForgot([kept, gone])
         #expect(head.index.number(of: second) == nil)
-        #expect(head.index.number(of: first) != nil)
+        #expect(head.index.number(of: first) == kept)
+        let next = head.takeBatch()
+        #expect(try #require(next).series == [NewSeries(id: kept, labels: first)])
     }
 }
 
@@ -281,17 +284,16 @@ struct FakeDisk {
 
     func restored() -> (head: Head, damaged: Int) {
         var head = Head()
-        head.restore(series: known, lastBlock: lastBlock)
-        let damaged = head.restore(records: records.map(\.bytes))
+        let damaged = head.restore(content)
         return (head, damaged)
     }
 
-    /// The series as a start reads them.
-    var known: [(id: SeriesID, labels: Labels, lastMs: Int64?)] {
-        series.map { entry in
-            let last = blocks.filter { $0.chunks.contains { $0.series == entry.id } }.compactMap(\.times.last).max()
-            return (id: entry.id, labels: entry.labels, lastMs: last)
-        }
+    var content: StoredContent {
+        var content = StoredContent()
+        content.series = series
+        content.lastBlock = lastBlock
+        content.records = records.map(\.bytes)
+        return content
     }
 
     /// The highest block number that it holds.

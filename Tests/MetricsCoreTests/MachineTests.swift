@@ -16,6 +16,7 @@ private struct World {
     var reads = 0
     var lists = 0
     var dropped: [Int64] = []
+    var roomsMade = 0
     var isTableWanted: Set<String> = []
     var value = 0.0
     /// What a collector does with a round: values, a failure, or nothing at all.
@@ -44,8 +45,9 @@ private struct World {
                 #expect(!isReading, "nothing is written to a store that was not read")
                 #expect(committing == nil, "one commit at a time")
                 committing = batch
-            case .listBlocks: lists += 1
-            case .drop(let blocks, _): dropped += blocks
+            case .listSegments: lists += 1
+            case .drop(let segments): dropped += segments
+            case .dropOldest: roomsMade += 1
             case .report(let report): reports.append(report)
             }
         }
@@ -56,8 +58,7 @@ private struct World {
         isReading = false
         perform(
             diskOpens
-                ? machine.storeRead(
-                    series: disk.known, lastBlock: disk.lastBlock, records: disk.records.map(\.bytes), now: now)
+                ? machine.storeRead(disk.content, now: now)
                 : machine.storeNotRead(reason: "cannot open", now: now))
     }
 
@@ -367,7 +368,7 @@ struct MachineTests {
         #expect(world.reports.count == 1)
     }
 
-    @Test("A removed collector's series end, and the store's blocks are listed for retention")
+    @Test("A removed collector's series end, and the store's segments are listed for retention")
     func removal() {
         var world = World()
         world.perform(world.machine.started(World.plans, now: world.now))
@@ -377,10 +378,10 @@ struct MachineTests {
         #expect(world.shown("process").values.filter { $0 == nil }.count == 1)
         #expect(world.machine.collectors(of: .process).isEmpty)
         #expect(world.lists == 2)
-        let old = BlockSummary(number: 1, toMs: 5, sizeBytes: 10)
-        let new = BlockSummary(number: 2, toMs: world.now.wall.milliseconds, sizeBytes: 10)
+        let old = StoredSegment(number: 1, toMs: 5, sizeBytes: 10)
+        let new = StoredSegment(number: 2, toMs: world.now.wall.milliseconds, sizeBytes: 10)
         world.run(3_000_000)
-        world.perform(world.machine.blocksListed([old, new], now: world.now))
+        world.perform(world.machine.segmentsListed([old, new], now: world.now))
         #expect(world.dropped == [1])
     }
 
@@ -388,10 +389,10 @@ struct MachineTests {
     func clockStep() {
         var world = World()
         world.perform(world.machine.started(World.plans, now: world.now))
-        let block = BlockSummary(number: 1, toMs: world.now.wall.milliseconds, sizeBytes: 10)
+        let block = StoredSegment(number: 1, toMs: world.now.wall.milliseconds, sizeBytes: 10)
         func list() {
             world.dropped = []
-            world.perform(world.machine.blocksListed([block], now: world.now))
+            world.perform(world.machine.segmentsListed([block], now: world.now))
         }
         func pass(minutes: Int) {
             for _ in 0..<minutes {
@@ -421,11 +422,11 @@ struct MachineTests {
         world.machine = MetricsMachine(settings: settings)
         world.now.wall.milliseconds += 400 * 86_400_000
         world.perform(world.machine.started(World.plans, now: world.now))
-        let blocks = (1...3).map { BlockSummary(number: Int64($0), toMs: Int64($0), sizeBytes: 5) }
-        world.perform(world.machine.blocksListed(blocks, now: world.now))
+        let blocks = (1...3).map { StoredSegment(number: Int64($0), toMs: Int64($0), sizeBytes: 5) }
+        world.perform(world.machine.segmentsListed(blocks, now: world.now))
         #expect(world.dropped == [])
-        let large = BlockSummary(number: 4, toMs: 4, sizeBytes: 5)
-        world.perform(world.machine.blocksListed(blocks + [large], now: world.now))
+        let large = StoredSegment(number: 4, toMs: 4, sizeBytes: 5)
+        world.perform(world.machine.segmentsListed(blocks + [large], now: world.now))
         #expect(world.dropped == [1])
     }
 }

@@ -143,7 +143,7 @@ struct RangeTests {
             var page = RangePage(plan)
             for id in plan.series(in: index) {
                 var cursor = SampleCursor([try #require(views[id])])
-                let labels = try #require(index[id]?.labels)
+                let labels = try #require(index[id])
                 if !page.add(id, labels: labels, cursor: &cursor) { break }
             }
             for series in page.series { found[series.labels["n"] ?? "", default: []] += series.points }
@@ -161,12 +161,12 @@ struct RangeTests {
 
     @Test("Retention drops the oldest by age and by size, never more than it must")
     func retention() {
-        let blocks = (1...10).map { BlockSummary(number: Int64($0), toMs: Int64($0) * 1000, sizeBytes: 100) }
-        #expect(Retention(ageMs: 5000, sizeBytes: 10_000).expired(blocks, nowMs: 9000) == [1, 2, 3])
-        #expect(Retention(ageMs: 50_000, sizeBytes: 350).expired(blocks, nowMs: 9000) == [1, 2, 3, 4, 5, 6, 7])
-        #expect(Retention(ageMs: 50_000, sizeBytes: 1000).expired(blocks, nowMs: 9000) == [])
+        let segments = (1...10).map { StoredSegment(number: Int64($0), toMs: Int64($0) * 1000, sizeBytes: 100) }
+        #expect(Retention(ageMs: 5000, sizeBytes: 10_000).expired(segments, nowMs: 9000) == [1, 2, 3])
+        #expect(Retention(ageMs: 50_000, sizeBytes: 350).expired(segments, nowMs: 9000) == [1, 2, 3, 4, 5, 6, 7])
+        #expect(Retention(ageMs: 50_000, sizeBytes: 1000).expired(segments, nowMs: 9000) == [])
         #expect(Retention(ageMs: 0, sizeBytes: 0).expired([], nowMs: 9000) == [])
-        #expect(Retention(ageMs: 5000, sizeBytes: 10_000).expired(blocks, nowMs: nil) == [])
-        #expect(Retention(ageMs: 5000, sizeBytes: 900).expired(blocks, nowMs: nil) == [1])
+        #expect(Retention(ageMs: 5000, sizeBytes: 10_000).expired(segments, nowMs: nil) == [])
+        #expect(Retention(ageMs: 5000, sizeBytes: 900).expired(segments, nowMs: nil) == [1])
     }
 }

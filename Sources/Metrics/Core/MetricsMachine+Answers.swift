@@ -35,7 +35,7 @@ extension MetricsMachine {
     func latest(_ name: String) -> [(labels: Labels, atMs: Int64, value: Double)] {
         guard let group = collectors[name]?.group, let round = head.current(group: group) else { return [] }
         return round.values.compactMap { value in
-            head.index[value.series].map { ($0.labels, round.timeMs, value.value) }
+            head.index[value.series].map { ($0, round.timeMs, value.value) }
         }
     }
 

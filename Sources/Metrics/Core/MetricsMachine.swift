@@ -39,6 +39,9 @@ package struct MetricsMachine: Sendable {
         package var retention = Retention()
         /// How often retention is applied.
         package var retentionInterval: Duration = .seconds(600)
+        /// How often the oldest segment goes while a full disk refuses even what was reserved. Another program may take the room
+        /// that this gives back, so it is done seldom.
+        package var roomInterval: Duration = .seconds(60)
 
         package init() {}
     }
@@ -66,9 +69,12 @@ package struct MetricsMachine: Sendable {
         /// Read what the store holds, and answer `storeRead` or `storeNotRead`.
         case readStore
         case commit(Batch)
-        /// List the store's blocks, and answer `blocksListed`.
-        case listBlocks
-        case drop(blocks: [Int64], series: [SeriesID])
+        /// List the store's segments, and answer `segmentsListed`.
+        case listSegments
+        /// Drop these, and answer `segmentsDropped`.
+        case drop(segments: [Int64])
+        /// Drop the oldest segment but the one that takes blocks, and answer `segmentsDropped`.
+        case dropOldest
         case report(Report)
     }
 
@@ -99,6 +105,8 @@ package struct MetricsMachine: Sendable {
     private(set) var failingSince: Instant?
     private(set) var failingReason: String?
     private var retentionTimer: TimerID?
+    /// When room was last made on a full disk.
+    private var madeRoomAt: Instant?
     private var clock = ClockWatch()
     /// Commits since the start, and those that the disk refused.
     package private(set) var commits: UInt64 = 0
@@ -294,12 +302,10 @@ package struct MetricsMachine: Sendable {
 
     /// What the store holds was read. What was measured meanwhile goes on from there, and every collector's table is asked for:
     /// there may be less room for series than it seemed.
-    package mutating func storeRead(
-        series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]], now: Moment
-    ) -> [Action] {
+    package mutating func storeRead(_ content: StoredContent, now: Moment) -> [Action] {
         eventsTaken += 1
         guard case .unread(let timer, _) = store else { return [] }
-        damagedRecords = head.restoreBeneath(series: series, lastBlock: lastBlock, records: records)
+        damagedRecords = head.restoreBeneath(content)
         store = .quiet
         let cancel = timer.map { [Action.cancelTimer($0)] } ?? []
         let tables = collectors.keys.sorted().map { Action.sendTable($0) }
@@ -388,14 +394,24 @@ package struct MetricsMachine: Sendable {
     }
 
     /// The batch was not written; it is part of the next one.
-    package mutating func commitFailed(sequence: UInt64, reason: String, now: Moment) -> [Action] {
+    /// - Parameter isFull: the disk has no room left, and none that was reserved.
+    package mutating func commitFailed(
+        sequence: UInt64, reason: String, isFull: Bool = false, now: Moment
+    ) -> [Action] {
         eventsTaken += 1
         guard case .committing(let batch, _, let deadline) = store, batch.sequence == sequence else { return [] }
         head.failedToCommit(batch)
         commitFailures += 1
         store = .quiet
         isFlushWanted = false
-        return [.cancelTimer(deadline)] + fail(reason, now: now) + gather(now: now)
+        return [.cancelTimer(deadline)] + fail(reason, now: now) + (isFull ? makeRoom(now: now) : [])
+            + gather(now: now)
+    }
+
+    private mutating func makeRoom(now: Moment) -> [Action] {
+        if let madeRoomAt, now.instant - madeRoomAt < settings.roomInterval { return [] }
+        madeRoomAt = now.instant
+        return [.dropOldest]
     }
 
     private mutating func fail(_ reason: String, now: Moment) -> [Action] {
@@ -408,18 +424,23 @@ package struct MetricsMachine: Sendable {
     private mutating func retain(now: Moment) -> [Action] {
         let timer = timers.next()
         retentionTimer = timer
-        return (isStoreRead ? [.listBlocks] : []) + [.setTimer(timer, at: now.instant + settings.retentionInterval)]
+        return (isStoreRead ? [.listSegments] : []) + [.setTimer(timer, at: now.instant + settings.retentionInterval)]
     }
 
-    /// The store's blocks were listed: what retention wants gone goes, with the series that no block is left of.
-    package mutating func blocksListed(_ blocks: [BlockSummary], now: Moment) -> [Action] {
+    /// The store's segments were listed: what retention wants gone goes.
+    package mutating func segmentsListed(_ segments: [StoredSegment], now: Moment) -> [Action] {
         eventsTaken += 1
         clock.looked(now: now)
         let nowMs = clock.isBelieved(now: now) ? now.wall.milliseconds : nil
-        let expired = Set(settings.retention.expired(blocks, nowMs: nowMs))
-        // Blocks go in the order of their last time, so a series whose last block is among them has no other.
-        guard let horizon = blocks.filter({ expired.contains($0.number) }).map(\.toMs).max() else { return [] }
-        return [.drop(blocks: expired.sorted(), series: head.forgetSeries(silentSince: horizon + 1))]
+        let expired = settings.retention.expired(segments, nowMs: nowMs)
+        return expired.isEmpty ? [] : [.drop(segments: expired)]
+    }
+
+    /// Segments are gone, and with them all that the store held of these series.
+    package mutating func segmentsDropped(lastOf series: [SeriesID], now: Moment) -> [Action] {
+        eventsTaken += 1
+        head.storeForgot(series)
+        return gather(now: now)
     }
 
     /// How collecting itself goes: the round of the collector `self`. The table is part of it only where the collectors changed

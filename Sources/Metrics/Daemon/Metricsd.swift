@@ -1,3 +1,4 @@
+import Files
 package import MetricsAPI
 import MetricsCore
 package import Runtime
@@ -16,7 +17,9 @@ import Wire
     let context: DaemonContext
     private(set) var machine: MetricsMachine
     private var timers: [TimerID: LoopTimer] = [:]
-    private let store: Worker<StoreFile>
+    private let store: Worker<StoreThread>
+    /// What the disk holds, as of the last commit.
+    private var stored = SampleStore.State()
     private let collecting: Collecting
     private let queries: Queries
     private let notices: Notices
@@ -37,8 +40,9 @@ import Wire
         self.context = context
         self.settings = settings
         machine = MetricsMachine(settings: MetricsMachine.Settings(settings.mainstay.metricsd))
-        let state = context.places.state
-        store = context.worker(name: "store") { StoreFile(folder: state) }
+        let folder = StoreFolder(path: context.places.state)
+        let limits = SampleStore.Limits(machine.settings.retention)
+        store = context.worker(name: "store") { StoreThread(folder, limits) }
         queries = Queries(context)
         collecting = Collecting(context)
         notices = Notices(context)
@@ -60,6 +64,8 @@ import Wire
         self.settings = settings
         guard isRunning else { return }
         collecting.watch(settings)
+        let limits = SampleStore.Limits(MetricsMachine.Settings(settings.mainstay.metricsd).retention)
+        store.submit { thread in thread.limits = limits }
         handle { machine, now in
             machine.reconfigured(
                 MetricsMachine.Settings(settings.mainstay.metricsd), plans: collecting.plans(settings), now: now)
@@ -88,40 +94,39 @@ import Wire
     private func finishIfFlushed() {
         guard let stopped, !machine.isFlushing else { return }
         self.stopped = nil
-        store.submit(deadline: .seconds(3)) { file in
-            try file.store().checkpoint()
-        } then: { _ in
-            stopped()
-        }
+        stopped()
     }
 
     // MARK: The store's content
 
     /// The job itself tells how it went, however late, as a commit's does.
     private func readStore() {
-        store.submit(deadline: .seconds(60)) { [weak self] file in
-            let result = Result { try file.content(now: HostClock.now().wall) }
+        store.submit(deadline: .seconds(60)) { [weak self] thread in
+            let result = Result { try thread.begin() }
             Loop.post { self?.storeRead(result) }
         } then: { [weak self] result in
             if case .failure(let error) = result, !Self.isLate(error) { self?.storeRead(.failure(error)) }
         }
     }
 
-    private func storeRead(_ result: Result<BlockStore.Content, any Error>) {
+    private func storeRead(_ result: Result<(StoredContent, SampleStore.State), any Error>) {
         guard isRunning else { return }
         switch result {
-        case .success(let content):
-            queries.open()
+        case .success(let (content, state)):
+            take(state)
             handle { machine, now in
-                machine.storeRead(
-                    series: content.series, lastBlock: content.lastBlock, records: content.records, now: now)
+                machine.storeRead(content, now: now)
             }
-            if let aside = content.setAside { notices.storeSetAside(aside) }
-            let damaged = machine.damagedRecords + content.damagedSeries
-            if damaged > 0 { notices.recordsLeftOut(damaged) }
+            if machine.damagedRecords > 0 { notices.recordsLeftOut(machine.damagedRecords) }
         case .failure(let error):
             handle { machine, now in machine.storeNotRead(reason: "\(error)", now: now) }
         }
+    }
+
+    /// Before the machine learns of a change: what leaves the head is found in the store at once.
+    private func take(_ state: SampleStore.State) {
+        stored = state
+        queries.segments = state.segments
     }
 
     // MARK: Events and actions
@@ -148,10 +153,13 @@ import Wire
             readStore()
         case .commit(let batch):
             commit(batch)
-        case .listBlocks:
-            listBlocks()
-        case .drop(let blocks, let series):
-            store.submit { file in try file.store().drop(blocks: blocks, series: series) }
+        case .listSegments:
+            let segments = stored.segments.map(\.stored)
+            Loop.post { [weak self] in self?.handle { machine, now in machine.segmentsListed(segments, now: now) } }
+        case .drop(let segments):
+            drop { store throws(FileFailure) in try store.drop(segments) }
+        case .dropOldest:
+            drop { store throws(FileFailure) in try store.dropOldest() }
         case .report(let report):
             notices.write(report)
             notices.publish(report)
@@ -168,11 +176,12 @@ import Wire
     private func commit(_ batch: Batch) {
         let sequence = batch.sequence
         let hasBlocks = !batch.sealed.isEmpty
-        store.submit(deadline: .seconds(2)) { [weak self] file in
-            let result = Result { try file.store().commit(batch) }
+        store.submit(deadline: .seconds(2)) { [weak self] thread in
+            let result = Result { try thread.commit(batch) }
             Loop.post {
                 self?.committed(sequence, result)
-                if hasBlocks { self?.giveBackMemory() }
+                // When the head has let go of blocks that are on disk.
+                if hasBlocks { self?.store.submit { _ in Heap.giveBack() } }
             }
         } then: { [weak self] result in
             if case .failure(let error) = result, !Self.isLate(error) { self?.committed(sequence, .failure(error)) }
@@ -184,28 +193,27 @@ import Wire
         if case WorkerError.deadlineExceeded = error { true } else { false }
     }
 
-    private func committed(_ sequence: UInt64, _ result: Result<Void, any Error>) {
+    private func committed(_ sequence: UInt64, _ result: Result<SampleStore.State, any Error>) {
+        if case .success(let state) = result { take(state) }
         handle { machine, now in
             switch result {
-            case .success: machine.committed(sequence: sequence, now: now)
-            case .failure(let error): machine.commitFailed(sequence: sequence, reason: "\(error)", now: now)
+            case .success:
+                machine.committed(sequence: sequence, now: now)
+            case .failure(let error):
+                machine.commitFailed(
+                    sequence: sequence, reason: "\(error)", isFull: (error as? FileFailure)?.isFull ?? false, now: now)
             }
         }
         finishIfFlushed()
     }
 
-    /// When the head has let go of blocks that are on disk.
-    private func giveBackMemory() {
-        queries.giveBackMemory()
-        store.submit { file in try file.store().giveBackMemory() }
-    }
-
-    private func listBlocks() {
-        store.submit(deadline: .seconds(30)) { file in
-            try file.store().blocks()
+    private func drop(_ body: @escaping @Sendable (inout SampleStore) throws(FileFailure) -> [SeriesID]) {
+        store.submit(deadline: .seconds(30)) { thread in
+            try thread.drop(body)
         } then: { [weak self] result in
-            guard case .success(let blocks) = result else { return }
-            self?.handle { machine, now in machine.blocksListed(blocks, now: now) }
+            guard case .success(let (orphans, state)) = result else { return }
+            self?.take(state)
+            self?.handle { machine, now in machine.segmentsDropped(lastOf: orphans, now: now) }
         }
     }
 
@@ -374,6 +382,10 @@ import Wire
         figures.add("mainstay_metrics_dropped_blocks_total", .counter) { [weak self] in
             Double(self?.machine.head.droppedBlocks ?? 0)
         }
+        figures.add("mainstay_metrics_store_bytes", .gauge) { [weak self] in Double(self?.stored.sizeBytes ?? 0) }
+        figures.add("mainstay_metrics_reserved_bytes", .gauge) { [weak self] in Double(self?.stored.reservedBytes ?? 0)
+        }
+        figures.add("mainstay_metrics_disk_full", .gauge) { [weak self] in self?.stored.isFull == true ? 1 : 0 }
         figures.add("mainstay_metrics_store_up", .gauge) { [weak self] in self?.machine.showsUncommitted == true ? 0 : 1
         }
     }

@@ -69,11 +69,6 @@ import Wire
         }
     }
 
-    /// The store was no database any more.
-    func storeSetAside(_ path: String) {
-        log(.error, "the store was damaged; it lies at \(path) now, and a new one is begun", Self.storeFailed, [:])
-    }
-
     /// Records that the start could not read.
     func recordsLeftOut(_ count: Int) {
         log(.error, "\(count) records of the store are damaged and were left out", Self.storeFailed, [:])

@@ -78,9 +78,12 @@ struct MetricsJudge {
     /// Blocks are dropped: while the clock was set within the hour, for want of room only.
     func dropped(_ numbers: [Int64], of store: SimulatedStore, keeps limit: Int64, now: Instant) -> String? {
         guard let since = isSteadySince, now - since < .seconds(3600), !numbers.isEmpty else { return nil }
-        let size = store.summaries.reduce(0) { $0 + $1.sizeBytes }
+        let size = store.segments.reduce(0) { $0 + $1.sizeBytes }
         return size > limit ? nil : "metrics: blocks were dropped for their age by a clock that had just been set"
     }
+
+    /// What was dropped is promised no more.
+    mutating func gone(_ numbers: [Int64]) { shown = shown.filter { !numbers.contains($0.value.block) } }
 
     /// A query has shown these, and they are promised.
     mutating func showed(_ view: ChunkView) {

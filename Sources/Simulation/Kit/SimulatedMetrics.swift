@@ -180,14 +180,23 @@ final class SimulatedMetrics {
         case .sendTable(let name): tables.remove(name)
         case .readStore: readStore()
         case .commit(let batch): commit(batch)
-        case .listBlocks:
+        case .listSegments:
             after(.milliseconds(2)) { [self] in
-                act { $0.blocksListed(self.store.summaries, now: self.timeline.moment) }
+                act { $0.segmentsListed(self.store.segments, now: self.timeline.moment) }
             }
-        case .drop(let blocks, let series):
-            tell(judge.dropped(blocks, of: store, keeps: Self.settings.retention.sizeBytes, now: timeline.now))
-            store.drop(blocks: blocks, series: series)
+        case .drop(let segments):
+            tell(judge.dropped(segments, of: store, keeps: Self.settings.retention.sizeBytes, now: timeline.now))
+            drop(segments)
+        case .dropOldest: drop(store.oldest.map { [$0] } ?? [])
         case .report(let report): heard(report)
+        }
+    }
+
+    private func drop(_ segments: [Int64]) {
+        judge.gone(segments)
+        let orphans = store.drop(segments: segments)
+        after(.milliseconds(2)) { [self] in
+            act { $0.segmentsDropped(lastOf: orphans, now: self.timeline.moment) }
         }
     }
 
@@ -263,7 +272,8 @@ final class SimulatedMetrics {
             if !isEarly, !isFull { store.write(batch) }
             act { machine in
                 isFull
-                    ? machine.commitFailed(sequence: batch.sequence, reason: "no space", now: self.timeline.moment)
+                    ? machine.commitFailed(
+                        sequence: batch.sequence, reason: "no space", isFull: true, now: self.timeline.moment)
                     : machine.committed(sequence: batch.sequence, now: self.timeline.moment)
             }
         }

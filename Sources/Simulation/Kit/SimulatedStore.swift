@@ -18,25 +18,30 @@ struct SimulatedStore {
         for number in batch.sealed.map(\.number) + batch.records.map(\.block) { lastBlock = max(lastBlock, number) }
     }
 
-    mutating func drop(blocks numbers: [Int64], series ids: [SeriesID]) {
+    /// Each block is a segment of its own here.
+    /// - Returns: the series that nothing is left of.
+    mutating func drop(segments numbers: [Int64]) -> [SeriesID] {
         blocks.removeAll { numbers.contains($0.number) }
-        series.removeAll { ids.contains($0.id) }
+        let held = Set(blocks.flatMap { $0.chunks.map(\.series) })
+        // The log goes on naming them.
+        return series.map(\.id).filter { !held.contains($0) }
     }
 
-    var summaries: [BlockSummary] {
-        blocks.map { BlockSummary(number: $0.number, toMs: $0.times.last ?? 0, sizeBytes: Int64($0.sizeBytes)) }
+    /// The segment that a full disk lets go of first; the last one stays.
+    var oldest: Int64? { blocks.count > 1 ? blocks.min { ($0.times.last ?? 0) < ($1.times.last ?? 0) }?.number : nil }
+
+    var segments: [StoredSegment] {
+        blocks.map { StoredSegment(number: $0.number, toMs: $0.times.last ?? 0, sizeBytes: Int64($0.sizeBytes)) }
     }
 
     /// Gives a machine that asked for it what is here.
     func restore(_ machine: inout MetricsMachine, now: Moment) -> [MetricsMachine.Action] {
-        var last: [SeriesID: Int64] = [:]
-        for block in blocks {
-            for chunk in block.chunks {
-                last[chunk.series] = max(last[chunk.series] ?? .min, block.times.last ?? .min)
-            }
-        }
-        return machine.storeRead(
-            series: series.map { ($0.id, $0.labels, last[$0.id]) }, lastBlock: lastBlock,
-            records: records.map(\.bytes), now: now)
+        let held = Set(blocks.flatMap { $0.chunks.map(\.series) })
+        var content = StoredContent()
+        content.series = series
+        content.onlyLogged = series.map(\.id).filter { !held.contains($0) }
+        content.lastBlock = lastBlock
+        content.records = records.map(\.bytes)
+        return machine.storeRead(content, now: now)
     }
 }

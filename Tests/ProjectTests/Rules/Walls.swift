@@ -10,7 +10,10 @@ struct Room {
         ("Watchdog", ["Config", "Metrics", "Health"]), ("ConfigEtcd", ["Config"]),
     ]
     /// Rooms of `Shared` that not every daemon needs, each with a C library that would cost the others memory.
-    private static let extra: [String: Set<String>] = ["Metrics": ["Deadlines", "Postgres", "Redis"]]
+    private static let extra: [String: Set<String>] = [
+        "Config": ["Store"], "ConfigEtcd": ["Store"], "Health": ["Store"],
+        "Metrics": ["Deadlines", "Postgres", "Redis"],
+    ]
 
     private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOWebSocket"]
     private static let collections: Set<String> = ["DequeModule", "HeapModule", "OrderedCollections"]
@@ -21,7 +24,7 @@ struct Room {
     private static let shared: [Room] = [
         Room(folder: "Sources/Shared/Time", mayImport: []),
         Room(folder: "Sources/Shared/Wire", mayImport: []),
-        Room(folder: "Sources/Shared/Files", mayImport: system),
+        Room(folder: "Sources/Shared/Files", mayImport: system.union(["CLinux"])),
         Room(folder: "Sources/Shared/Systemd", mayImport: system.union(["CSystemd", "CLinux", "Files", "Time"])),
         Room(folder: "Sources/Shared/Store", mayImport: system.union(["CSQLite"])),
         Room(folder: "Sources/Shared/Deadlines", mayImport: system.union(["Time"])),
@@ -40,7 +43,7 @@ struct Room {
         let core = Set(["\(name)API", "Time", "Wire", "RealModule"]).union(heard).union(collections)
         let daemon = core.union(system).union(nio)
             .union([
-                "\(name)Core", "Files", "Runtime", "Patterns", "Settings", "Store", "Systemd", "CLinux", "Subprocess",
+                "\(name)Core", "Files", "Runtime", "Patterns", "Settings", "Systemd", "CLinux", "Subprocess",
             ])
             .union(extra[name, default: []])
         return [

@@ -21,7 +21,7 @@ extension MetricsMachine {
         }
         let all = head.index.select(selector)
         let rest = all.drop { $0 <= after }
-        let page = PageBudget.fitting(rest.prefix(limit).compactMap { id in head.index[id].map { (id, $0.labels) } })
+        let page = PageBudget.fitting(rest.prefix(limit).compactMap { id in head.index[id].map { (id, $0) } })
         let isLast = page.count == rest.count
         return ListSeries.Reply(
             series: page.map { SeriesName(name: $0.1.metric, labels: $0.1.map) }, total: all.count,

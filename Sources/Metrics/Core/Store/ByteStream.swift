@@ -88,12 +88,19 @@ package enum Checksum {
 
     /// The checksum of `bytes` from `start` on.
     package static func of(_ bytes: [UInt8], from start: Int = 0) -> UInt32 {
-        let table = table
-        var value = ~UInt32(0)
-        for index in start..<max(start, bytes.count) {
-            value = table[Int((value ^ UInt32(bytes[index])) & 0xff)] ^ value >> 8
+        of(bytes, in: start..<max(start, bytes.count))
+    }
+
+    /// The checksum of some of `bytes`.
+    package static func of(_ bytes: [UInt8], in range: Range<Int>) -> UInt32 {
+        let part = bytes[range]
+        return table.withUnsafeBufferPointer { table in
+            part.withUnsafeBufferPointer { part in
+                var value = ~UInt32(0)
+                for byte in part { value = table[Int((value ^ UInt32(byte)) & 0xff)] ^ value >> 8 }
+                return ~value
+            }
         }
-        return ~value
     }
 
     /// `bytes` with their checksum before them (4 bytes, big-endian): how a record lies in the store.

@@ -1,7 +1,27 @@
-/// A series whose number the store does not know yet.
+/// A series with its number, as the store names it once.
 package struct NewSeries: Hashable, Sendable {
     package var id: SeriesID
     package var labels: Labels
+
+    package init(id: SeriesID, labels: Labels) {
+        self.id = id
+        self.labels = labels
+    }
+}
+
+/// What a start finds in the store.
+package struct StoredContent: Sendable {
+    package var series: [NewSeries] = []
+    /// Those of the series that only the log names: it may hold nothing of them any more.
+    package var onlyLogged: [SeriesID] = []
+    /// The highest block number that was given.
+    package var lastBlock: Int64 = 0
+    /// Records of the log, in their order; an empty one stands for some that are lost.
+    package var records: [[UInt8]] = []
+    /// Damaged frames of segments that were looked through.
+    package var damaged = 0
+
+    package init() {}
 }
 
 /// What one commit writes, all or nothing.
@@ -10,6 +30,11 @@ package struct Batch: Hashable, Sendable {
     package struct Record: Hashable, Sendable {
         package var block: Int64
         package var bytes: [UInt8]
+
+        package init(block: Int64, bytes: [UInt8]) {
+            self.block = block
+            self.bytes = bytes
+        }
     }
 
     package var sequence: UInt64
@@ -155,6 +180,7 @@ package struct Head: Sendable {
     /// A complete block with these series, all of them at all of `times`, waits to be written.
     mutating func keepBlock(of name: String, times: [Int64], _ series: [ImportedSeries]) {
         var chunks: [Chunk] = []
+        var names: [Labels] = []
         for one in series {
             guard let (id, isNew) = index.resolve(one.labels) else {
                 refusedValues += UInt64(one.run.count)
@@ -164,21 +190,16 @@ package struct Head: Sendable {
             var encoder = ValueEncoder()
             for value in one.run.values { encoder.append(value.bitPattern) }
             chunks.append(Chunk(series: id, start: 0, count: encoder.count, bits: encoder.bits))
+            names.append(one.labels)
         }
         guard !chunks.isEmpty else { return }
         let number = group(name)
-        let block = SealedBlock(number: takeBlockNumber(), group: name, times: times, chunks: chunks)
-        groups[number].keep(block)
-        noteSealed(block)
+        groups[number].keep(
+            SealedBlock(number: takeBlockNumber(), group: name, times: times, chunks: chunks, names: names))
     }
 
     private mutating func seal(_ group: Int) {
-        let number = takeBlockNumber()
-        if let block = groups[group].seal(opening: number) { noteSealed(block) }
-    }
-
-    private mutating func noteSealed(_ block: SealedBlock) {
-        for chunk in block.chunks { index.noteBlock(of: chunk.series, lastMs: block.times.last ?? 0) }
+        groups[group].seal(opening: takeBlockNumber(), index)
     }
 
     private mutating func takeBlockNumber() -> Int64 {
@@ -273,22 +294,30 @@ package struct Head: Sendable {
     /// What the compressed values take in memory.
     package var sizeBytes: Int { groups.reduce(0) { $0 + $1.sizeBytes } }
 
-    /// Forgets series that no block holds any more and no collector measures.
-    /// - Returns: those that were forgotten.
-    package mutating func forgetSeries(silentSince horizonMs: Int64) -> [SeriesID] {
+    /// Of these series the store holds nothing any more, their names neither. Those that no collector measures and no open block
+    /// holds are forgotten; the others are named anew.
+    package mutating func storeForgot(_ series: [SeriesID]) {
+        forget(series)
+        for id in series {
+            if let labels = index[id] { newSeries.append(NewSeries(id: id, labels: labels)) }
+        }
+    }
+
+    private mutating func forget(_ series: [SeriesID]) {
         let live = groups.reduce(into: Set<SeriesID>()) { $0.formUnion($1.liveSeries) }
-        let silent = index.silent(since: horizonMs).filter { !live.contains($0) }
-        for id in silent { index.remove(id) }
-        return silent
+        for id in series where !live.contains(id) { index.remove(id) }
     }
 }
 
 extension Head {
-    /// Takes in the series that the store holds, at start. Call it before `restore(records:)`.
-    /// - Parameter lastBlock: the highest block number that the store holds.
-    package mutating func restore(series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64) {
-        for entry in series { index.restore(entry.id, labels: entry.labels, lastMs: entry.lastMs) }
-        nextBlock = max(nextBlock, lastBlock + 1)
+    /// Takes in what the store holds, at start. All of it is committed already.
+    /// - Returns: how many records could not be read.
+    package mutating func restore(_ content: StoredContent) -> Int {
+        for entry in content.series { index.restore(entry.id, labels: entry.labels) }
+        nextBlock = max(nextBlock, content.lastBlock + 1)
+        let damaged = restore(records: content.records)
+        forget(content.onlyLogged)
+        return content.damaged + damaged
     }
 
     /// Takes in what the store holds after rounds were appended without it, as after a start that could not read the store.
@@ -296,13 +325,12 @@ extension Head {
     /// Numbers of series and blocks are the store's to give, so what is here gets new ones: its blocks, the open one too,
     /// are closed behind those of the store and wait to be written. Groups keep their numbers. No batch may be under way.
     /// - Returns: how many records could not be read.
-    package mutating func restoreBeneath(
-        series: [(id: SeriesID, labels: Labels, lastMs: Int64?)], lastBlock: Int64, records: [[UInt8]]
-    ) -> Int {
+    package mutating func restoreBeneath(_ content: StoredContent) -> Int {
         var whole = Head(limits: limits)
-        whole.restore(series: series, lastBlock: lastBlock)
+        // Block numbers that these groups take before they are given theirs are above the store's too.
+        whole.nextBlock = content.lastBlock + 1
         for group in groups { _ = whole.group(group.name) }
-        let damaged = whole.restore(records: records)
+        let damaged = whole.restore(content)
         for number in groups.indices { whole.goOn(number, from: groups[number], index) }
         whole.nextSequence = nextSequence
         whole.refusedValues = refusedValues
@@ -315,23 +343,26 @@ extension Head {
     private mutating func goOn(_ number: Int, from other: HeadGroup, _ names: SeriesIndex) {
         var ids: [SeriesID: SeriesID] = [:]
         for old in other.liveSeries where ids[old] == nil {
-            guard let labels = names[old]?.labels, let (id, isNew) = index.resolve(labels) else { continue }
+            guard let labels = names[old], let (id, isNew) = index.resolve(labels) else { continue }
             if isNew { newSeries.append(NewSeries(id: id, labels: labels)) }
             ids[old] = id
         }
         var earlier = other
-        _ = earlier.seal(opening: 0)
+        earlier.seal(opening: 0, names)
         if !earlier.waitingBlocks.isEmpty {
             seal(number)
             for block in earlier.waitingBlocks {
-                let chunks = block.chunks.compactMap { chunk -> Chunk? in
-                    guard let id = ids[chunk.series] else { return nil }
-                    return Chunk(series: id, start: chunk.start, count: chunk.count, bits: chunk.bits)
+                var moved = block
+                moved.number = takeBlockNumber()
+                let kept = block.chunks.indices.filter { ids[block.chunks[$0].series] != nil }
+                moved.names = kept.map { block.names[$0] }
+                moved.chunks = kept.compactMap { index in
+                    let chunk = block.chunks[index]
+                    return ids[chunk.series].map {
+                        Chunk(series: $0, start: chunk.start, count: chunk.count, bits: chunk.bits)
+                    }
                 }
-                let moved = SealedBlock(
-                    number: takeBlockNumber(), group: block.group, times: block.times, chunks: chunks)
                 groups[number].keep(moved)
-                noteSealed(moved)
             }
             // The open block is still empty; of two values with one time that of the higher number counts.
             seal(number)
@@ -339,14 +370,13 @@ extension Head {
         groups[number].takeTable(of: earlier, ids)
     }
 
-    /// Replays the log's records, in the order in which they were written. All of it is committed already.
-    /// - Returns: how many records could not be read.
-    package mutating func restore(records: [[UInt8]]) -> Int {
+    /// Replays the log's records, in the order in which they were written.
+    private mutating func restore(records: [[UInt8]]) -> Int {
         var reader = TickLogReader()
         for bytes in records {
             guard let record = reader.read(bytes) else { continue }
             let number = group(record.group)
-            groups[number].adopt(block: record.block)
+            groups[number].adopt(block: record.block, index)
             nextBlock = max(nextBlock, record.block + 1)
             for item in record.items { replay(item, group: number) }
         }

@@ -176,12 +176,20 @@ struct HeadGroup: Sendable {
         vanished.removeAll()
     }
 
-    /// Closes the open block and opens another; nil if it was empty.
-    mutating func seal(opening next: Int64) -> SealedBlock? {
-        let chunks = columns.filter { $0.encoder.count > 0 }
-            .map { Chunk(series: $0.series, start: $0.start, count: $0.encoder.count, bits: $0.encoder.bits) }
-        let sealed = SealedBlock(number: block, group: name, times: times, chunks: chunks)
-        if !times.isEmpty { waiting.append(Waiting(block: sealed, committedTicks: committedTicks)) }
+    /// Closes the open block, unless it is empty, and opens another. Series that nobody can name are left out of it.
+    mutating func seal(opening next: Int64, _ index: SeriesIndex) {
+        if !times.isEmpty {
+            var sealed = SealedBlock(number: block, group: name, times: times, chunks: [], names: [])
+            for column in columns where column.encoder.count > 0 {
+                guard let labels = index[column.series] else { continue }
+                sealed.chunks.append(
+                    Chunk(
+                        series: column.series, start: column.start, count: column.encoder.count,
+                        bits: column.encoder.bits))
+                sealed.names.append(labels)
+            }
+            waiting.append(Waiting(block: sealed, committedTicks: committedTicks))
+        }
         block = next
         times.removeAll(keepingCapacity: true)
         columns.removeAll(keepingCapacity: true)
@@ -189,7 +197,6 @@ struct HeadGroup: Sendable {
         committedTicks = 0
         log.open(block: next)
         findColumns()
-        return sealed.times.isEmpty ? nil : sealed
     }
 
     mutating func takeOver() -> Part {
@@ -213,10 +220,10 @@ struct HeadGroup: Sendable {
 
     /// At start: the next of the log's records are of this block. Rounds of another one, whose block never reached the disk,
     /// are closed and wait to be written.
-    mutating func adopt(block number: Int64) {
+    mutating func adopt(block number: Int64, _ index: SeriesIndex) {
         guard number != block else { return }
         committedTicks = times.count
-        _ = seal(opening: number)
+        seal(opening: number, index)
     }
 
     /// At start, after the last record: all that was replayed is on disk, and the next record starts afresh.

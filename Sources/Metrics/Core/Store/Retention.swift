@@ -1,6 +1,7 @@
-/// A block as the store lists it.
-package struct BlockSummary: Hashable, Sendable {
+/// A segment of the store as it is listed: the file that some blocks share, and that is dropped as a whole.
+package struct StoredSegment: Hashable, Sendable {
     package var number: Int64
+    /// The last time in it, ms since 1970.
     package var toMs: Int64
     package var sizeBytes: Int64
 
@@ -22,16 +23,16 @@ package struct Retention: Hashable, Sendable {
         self.sizeBytes = sizeBytes
     }
 
-    /// The blocks to drop, oldest first. Blocks from a time that has not come yet (the clock was set back) count as new.
+    /// The segments to drop, oldest first. Segments from a time that has not come yet (the clock was set back) count as new.
     /// - Parameter nowMs: nil where the clock is not believed: then nothing goes for its age.
-    package func expired(_ blocks: [BlockSummary], nowMs: Int64?) -> [Int64] {
+    package func expired(_ segments: [StoredSegment], nowMs: Int64?) -> [Int64] {
         let oldestMs = nowMs.map { $0 - ageMs } ?? Int64.min
-        var kept = blocks.reduce(Int64(0)) { $0 + $1.sizeBytes }
+        var kept = segments.reduce(Int64(0)) { $0 + $1.sizeBytes }
         var dropped: [Int64] = []
-        for block in blocks.sorted(by: { ($0.toMs, $0.number) < ($1.toMs, $1.number) }) {
-            guard block.toMs < oldestMs || kept > sizeBytes else { break }
-            kept -= block.sizeBytes
-            dropped.append(block.number)
+        for segment in segments.sorted(by: { ($0.toMs, $0.number) < ($1.toMs, $1.number) }) {
+            guard segment.toMs < oldestMs || kept > sizeBytes else { break }
+            kept -= segment.sizeBytes
+            dropped.append(segment.number)
         }
         return dropped
     }

@@ -173,7 +173,7 @@ package struct TickLogReader: Sendable {
 
     package init() {}
 
-    /// The content of `record`, nil where it is damaged or builds on a damaged one.
+    /// The content of `record`, nil where it is damaged or builds on a damaged one. An empty one stands for some that are lost.
     package mutating func read(_ record: [UInt8]) -> TickLogRecord? {
         guard Checksum.holds(record) else {
             // Which group it was of is not known, so no record may build on what came before it.

@@ -1,25 +1,18 @@
+import Files
+import Glibc
 import MetricsCore
-import Store
 
-/// Reads blocks for queries, on a connection and a thread of its own: a commit that hangs on the disk holds up no query.
+/// Reads blocks for one query, on the thread `query`: a commit that hangs on the disk holds up none. It sees the segments that
+/// were there when the query was planned; what retention drops meanwhile is passed over.
 final class BlockReader {
-    private let store: Store
-    private let findBlocks: Statement
-    private let findChunk: Statement
-    private let findChunks: Statement
+    private let folder: StoreFolder
+    private let segments: [Segment]
+    private var files: [Int64: DataFile] = [:]
 
-    init(path: String) throws(StoreError) {
-        var options = StoreOptions()
-        options.cacheKiB = 512
-        store = try Store(path: path, options: options)
-        findBlocks = try store.prepare(
-            "SELECT number, times FROM block WHERE toMs >= ? AND fromMs <= ? ORDER BY number")
-        findChunk = try store.prepare("SELECT samples FROM chunk WHERE id = ?")
-        findChunks = try store.prepare("SELECT id, samples FROM chunk WHERE id BETWEEN ? AND ?")
+    init(_ folder: StoreFolder, _ segments: [Segment]) {
+        self.folder = folder
+        self.segments = segments
     }
-
-    /// Gives back the pages that queries have read: of blocks that the next queries will hardly ask for again.
-    func giveBackMemory() { store.releaseMemory() }
 
     /// One series to read: what the head holds of it was taken on the loop.
     struct Wanted: Sendable {
@@ -33,16 +26,10 @@ final class BlockReader {
         var damaged: Int
     }
 
-    /// A block of the store. Its times are decoded when the first series needs them.
-    final class Block {
-        let number: Int64
-        private let record: [UInt8]
-        private(set) lazy var times = BlockFormat.times(in: record)
-
-        fileprivate init(number: Int64, record: [UInt8]) {
-            self.number = number
-            self.record = record
-        }
+    /// A block of the store and its file.
+    struct Block {
+        let segment: Int64
+        let entry: BlockEntry
     }
 
     /// Fills a page from the head alone.
@@ -56,83 +43,116 @@ final class BlockReader {
     }
 
     /// Fills a page from the head and the store.
-    func read(_ plan: RangePlan, _ wanted: [Wanted]) throws(StoreError) -> Answer {
+    func read(_ plan: RangePlan, _ wanted: [Wanted]) throws(FileFailure) -> Answer {
         var answer = Answer(page: RangePage(plan), damaged: 0)
-        let blocks = try blocks(from: plan.window.oldestMs, to: plan.window.toMs)
+        let blocks = blocks(from: plan.window.oldestMs, to: plan.window.toMs)
         for series in wanted {
-            var cursor = SampleCursor(try views(of: series, in: blocks, damaged: &answer.damaged))
+            let views = try views(of: [series], in: blocks, damaged: &answer.damaged)
+            var cursor = SampleCursor(views[series.id] ?? [])
             guard answer.page.add(series.id, labels: series.labels, cursor: &cursor) else { break }
         }
         return answer
     }
 
     /// The blocks that reach into a time, both ends included.
-    func blocks(from: Int64, to: Int64) throws(StoreError) -> [Block] {
-        var found: [Block] = []
-        findBlocks.bind(from, at: 1)
-        findBlocks.bind(to, at: 2)
-        try findBlocks.rows { row in found.append(Block(number: row.integer(0), record: row.bytes(1))) }
-        return found
-    }
-
-    /// What the head and `blocks` hold of a series.
-    func views(of series: Wanted, in blocks: [Block], damaged: inout Int) throws(StoreError) -> [ChunkView] {
-        try views(of: [series], in: blocks, damaged: &damaged)[series.id] ?? []
+    func blocks(from: Int64, to: Int64) -> [Block] {
+        segments.flatMap { segment in
+            segment.blocks.lazy.filter { $0.reaches(from: from, to: to) }
+                .map { Block(segment: segment.number, entry: $0) }
+        }
     }
 
     /// What the head and `blocks` hold of several series. Numbers are given in the order in which series first came, so the
-    /// chunks of what belongs together lie side by side, and a block that has none of them is passed with one look.
+    /// chunks of what belongs together lie side by side.
     func views(
         of batch: [Wanted], in blocks: [Block], damaged: inout Int
-    ) throws(StoreError) -> [SeriesID: [ChunkView]] {
+    ) throws(FileFailure) -> [SeriesID: [ChunkView]] {
         var views = Dictionary(batch.map { ($0.id, $0.head) }) { first, _ in first }
         let inHead = Dictionary(batch.map { ($0.id, Set($0.head.map(\.block))) }) { first, _ in first }
         let ids = batch.map(\.id).sorted()
-        guard let first = ids.first, let last = ids.last else { return [:] }
-        let lieTogether = Int(last.value - first.value) < ids.count * Self.mostPassedOver
         for block in blocks {
-            var found: [(SeriesID, [UInt8])] = []
-            if lieTogether {
-                try chunks(first...last, block: block.number) { id in
-                    inHead[id]?.contains(block.number) == false
-                } each: { id, record in
-                    found.append((id, record))
-                }
-            } else {
-                for id in ids where inHead[id]?.contains(block.number) == false {
-                    if let record = try chunk(id, block: block.number) { found.append((id, record)) }
-                }
+            let wanted = ids.filter { id in
+                id >= block.entry.firstSeries && id <= block.entry.lastSeries
+                    && inHead[id]?.contains(block.entry.number) == false
             }
-            for (id, record) in found {
-                guard let times = block.times, let chunk = BlockFormat.chunk(of: id, in: record) else {
-                    damaged += 1
-                    continue
-                }
-                views[id, default: []].append(ChunkView(block: block.number, times: times, chunk: chunk))
-            }
+            guard let first = wanted.first, let last = wanted.last, let file = try file(of: block) else { continue }
+            let found = try read(block.entry, first...last, Set(wanted), file, damaged: &damaged)
+            for view in found { views[view.chunk.series, default: []].append(view) }
         }
         return views
     }
 
-    /// Chunks of other series that may be passed over for one that is wanted: to step over one costs a tenth of a search.
-    private static let mostPassedOver = 8
-
-    private func chunks(
-        _ range: ClosedRange<SeriesID>, block: Int64, where isWanted: (SeriesID) -> Bool,
-        each: (SeriesID, [UInt8]) -> Void
-    ) throws(StoreError) {
-        findChunks.bind(block << 32 | Int64(range.lowerBound.value), at: 1)
-        findChunks.bind(block << 32 | Int64(range.upperBound.value), at: 2)
-        try findChunks.rows { row in
-            let id = SeriesID(UInt32(truncatingIfNeeded: row.integer(0)))
-            if isWanted(id) { each(id, row.bytes(1)) }
+    /// Nil where retention dropped it.
+    private func file(of block: Block) throws(FileFailure) -> DataFile? {
+        if let file = files[block.segment] { return file }
+        do throws(FileFailure) {
+            let file = try DataFile(folder.segment(block.segment), for: .read)
+            files[block.segment] = file
+            return file
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            return nil
         }
     }
 
-    private func chunk(_ series: SeriesID, block: Int64) throws(StoreError) -> [UInt8]? {
-        var record: [UInt8]?
-        findChunk.bind(block << 32 | Int64(series.value), at: 1)
-        try findChunk.rows { row in record = row.bytes(0) }
-        return record
+    private func read(
+        _ entry: BlockEntry, _ range: ClosedRange<SeriesID>, _ wanted: Set<SeriesID>, _ file: DataFile,
+        damaged: inout Int
+    ) throws(FileFailure) -> [ChunkView] {
+        let tailStart = entry.end - Int(entry.tailLength)
+        var tail = BlockLayout.tail(
+            try file.read(Int(entry.tailLength), at: tailStart), of: entry, wanted: range)
+        let chunks: [Chunk]
+        if let places = tail.places {
+            chunks = try read(places.filter { wanted.contains($0.series) }, of: entry, file, damaged: &damaged)
+        } else {
+            let body = try file.read(Int(entry.bodyLength), at: Int(entry.body))
+            let found = BlockLayout.search(body, of: entry, wanted: range)
+            BlockLayout.takeTimes(body, of: entry, into: &tail.times)
+            chunks = found.chunks.filter { wanted.contains($0.series) }
+            damaged += found.damaged
+        }
+        if !tail.times.isWhole, !chunks.isEmpty {
+            let head = try file.read(Int(entry.headLength), at: Int(entry.body))
+            BlockLayout.takeTimes(head, of: entry, into: &tail.times)
+        }
+        return chunks.compactMap { chunk in
+            if tail.times.isLossy(chunk) { damaged += 1 }
+            return tail.times.view(of: chunk, block: entry.number)
+        }
+    }
+
+    /// Bytes between two chunks that are wanted, up to which both are read at once.
+    private static let mostBetween = 4096
+    /// Bytes that are read at once.
+    private static let mostAtOnce = 1 << 20
+
+    private func read(
+        _ places: [ChunkPlace], of entry: BlockEntry, _ file: DataFile, damaged: inout Int
+    ) throws(FileFailure) -> [Chunk] {
+        var chunks: [Chunk] = []
+        var index = 0
+        while index < places.count {
+            let start = places[index].offset
+            var last = index
+            while last + 1 < places.count,
+                places[last + 1].offset - (places[last].offset + places[last].length) <= Self.mostBetween,
+                places[last + 1].offset + places[last + 1].length - start <= Self.mostAtOnce
+            {
+                last += 1
+            }
+            let end = places[last].offset + places[last].length
+            // An index whose sum holds may still be of a file that was cut: what is missing is damaged.
+            let bytes = try file.read(min(end, Int(entry.bodyLength)) - start, at: Int(entry.body) + start)
+            for place in places[index...last] {
+                if let chunk = BlockLayout.chunk(bytes, at: place, from: start, block: entry.number) {
+                    chunks.append(chunk)
+                } else {
+                    damaged += 1
+                }
+            }
+            index = last + 1
+        }
+        return chunks
     }
 }

@@ -10,33 +10,14 @@ import Wire
     /// A page takes at most this long; the caller's own deadline is mostly shorter.
     private static let deadline: Duration = .seconds(30)
 
-    /// The reader is opened by the first job that needs it.
-    private let worker: Worker<BlockReader?>
-    private let path: String
+    private let worker: Worker<Void>
+    private let folder: StoreFolder
+    /// What the disk holds, as of the last commit.
+    var segments: [Segment] = []
 
     init(_ context: DaemonContext) {
-        path = StoreFile.path(in: context.places.state)
-        worker = context.worker(name: "query", limit: 256) { nil }
-    }
-
-    /// Opens the store for reading now, and not at the first query: on a full disk it could not be opened any more, while one
-    /// that is open can still be read.
-    func open() {
-        let path = path
-        worker.submit { reader in _ = try Self.opened(&reader, path) }
-    }
-
-    /// When blocks were written, so that the newest are read from other pages than before: a cache that is never emptied would
-    /// fill with pages of blocks that nobody asks for again, for an hour or two.
-    func giveBackMemory() {
-        worker.submit { reader in reader?.giveBackMemory() }
-    }
-
-    private nonisolated static func opened(_ reader: inout BlockReader?, _ path: String) throws -> BlockReader {
-        if let reader { return reader }
-        let fresh = try BlockReader(path: path)
-        reader = fresh
-        return fresh
+        folder = StoreFolder(path: context.places.state)
+        worker = context.worker(name: "query", limit: 256) {}
     }
 
     /// Reads a page of values.
@@ -67,11 +48,11 @@ import Wire
         let all = plan.series(in: machine.head.index)
         let wanted = Self.wanted(all.prefix(RangePlan.mostSeries), machine)
         let beyond = all.dropFirst(RangePlan.mostSeries).first
-        let path = machine.isStoreRead ? path : nil
-        worker.submit(deadline: Self.deadline) { reader in
+        let (folder, segments) = (folder, machine.isStoreRead ? segments : nil)
+        worker.submit(deadline: Self.deadline) { _ in
             var answer =
-                if let path {
-                    try Self.opened(&reader, path).read(plan, wanted)
+                if let segments {
+                    try BlockReader(folder, segments).read(plan, wanted)
                 } else {
                     BlockReader.readHead(plan, wanted)
                 }
@@ -88,7 +69,7 @@ import Wire
     private static func wanted(_ series: some Sequence<SeriesID>, _ machine: MetricsMachine) -> [BlockReader.Wanted] {
         let uncommitted = machine.showsUncommitted
         return series.compactMap { id in
-            guard let labels = machine.head.index[id]?.labels else { return nil }
+            guard let labels = machine.head.index[id] else { return nil }
             let head = machine.head.chunks(of: id, includingUncommitted: uncommitted)
             return BlockReader.Wanted(id: id, labels: labels, head: head)
         }
@@ -123,11 +104,11 @@ import Wire
         let resolved = found.mapValues { Self.wanted($0, machine) }
         let uncommitted = machine.showsUncommitted
         let committedToMs = machine.head.committedToMs
-        let path = machine.isStoreRead ? path : nil
-        worker.submit(deadline: max(.zero, end - HostClock.now().instant)) { reader in
-            let opened = try path.map { try Self.opened(&reader, $0) }
+        let (folder, segments) = (folder, machine.isStoreRead ? segments : nil)
+        worker.submit(deadline: max(.zero, end - HostClock.now().instant)) { _ in
             var evaluation = Evaluation(
-                StoredSamples(opened, resolved), steps: plan.steps, patterns: QueryPatterns.compile,
+                StoredSamples(segments.map { BlockReader(folder, $0) }, resolved), steps: plan.steps,
+                patterns: QueryPatterns.compile,
                 isOverdue: { HostClock.now().instant >= end })
             var reply = try plan.page(of: try evaluation.run(plan.expression))
             reply.committedToMs = committedToMs

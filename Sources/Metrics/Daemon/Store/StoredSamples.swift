@@ -59,7 +59,7 @@ struct StoredSamples: SampleSource {
     ) throws(QueryError) -> [ChunkView] {
         do {
             if ahead.fromMs != fromMs || ahead.toMs != toMs {
-                ahead = Ahead(fromMs: fromMs, toMs: toMs, blocks: try reader.blocks(from: fromMs, to: toMs))
+                ahead = Ahead(fromMs: fromMs, toMs: toMs, blocks: reader.blocks(from: fromMs, to: toMs))
             }
             if let views = ahead.views.removeValue(forKey: list[index].id) { return views }
             let count = max(1, min(Self.batch, Self.mostChunks / max(1, ahead.blocks.count)))

@@ -144,6 +144,13 @@ static inline pid_t mainstay_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 /// A pipe whose ends no child inherits (pipe2 with O_CLOEXEC): ends[0] is read from. -1 and errno on failure.
 static inline int mainstay_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
 
+/// Reserves room on the disk for a file's first `size` bytes (fallocate(2)); the file grows to that size or keeps its own. -1
+/// and errno on failure.
+static inline int mainstay_reserve(int fd, int64_t size, int grows) {
+    // FALLOC_FL_KEEP_SIZE, which the C library shows with _GNU_SOURCE only.
+    return (int)syscall(SYS_fallocate, fd, grows ? 0 : 1, (int64_t)0, size);
+}
+
 /// What adjtimex(2) tells of the host's clock: the fields of `struct timex` (which Swift cannot see for its unnamed bits), as
 /// they are, and what two of its bits and its answer mean.
 struct mainstay_clock {

@@ -1,0 +1,32 @@
+import Files
+import Glibc
+
+/// The names of the store's files in a state folder.
+struct StoreFolder: Sendable {
+    let path: String
+
+    func log(_ number: Int64) -> String { "\(path)/\(Self.digits(number)).log" }
+    /// The next log, with its room reserved.
+    var spareLog: String { "\(path)/spare.log" }
+    func segment(_ number: Int64) -> String { "\(path)/\(Self.digits(number)).blocks" }
+    func summary(_ number: Int64) -> String { "\(path)/\(Self.digits(number)).summary" }
+
+    /// The numbers of files with this ending, in their order.
+    func numbers(ending: String) throws(FileFailure) -> [Int64] {
+        guard let names = Contents.ofFolder(path) else { throw FileFailure("list", path, code: errno) }
+        return names.compactMap { name in
+            guard name.hasSuffix(ending) else { return nil }
+            return Int64(name.dropLast(ending.count))
+        }.sorted()
+    }
+
+    /// Makes the folder where there is none.
+    func make() throws(FileFailure) {
+        guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw FileFailure("make", path, code: errno) }
+    }
+
+    private static func digits(_ number: Int64) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, 8 - text.count)) + text
+    }
+}

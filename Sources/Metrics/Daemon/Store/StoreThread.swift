@@ -1,0 +1,51 @@
+import Files
+import Glibc
+import MetricsCore
+
+/// The state of the thread `store`: the store, once it could be opened.
+struct StoreThread {
+    private let folder: StoreFolder
+    private var opened: SampleStore?
+    var limits: SampleStore.Limits {
+        didSet { opened?.limits = limits }
+    }
+
+    init(_ folder: StoreFolder, _ limits: SampleStore.Limits) {
+        self.folder = folder
+        self.limits = limits
+    }
+
+    /// Opens the store. A reading that failed may be tried again.
+    mutating func begin() throws(FileFailure) -> (StoredContent, SampleStore.State) {
+        var content = StoredContent()
+        let store = try SampleStore(folder, limits, &content)
+        opened = store
+        return (content, store.state)
+    }
+
+    /// Nothing is written before the store was read.
+    private mutating func store<Value>(
+        _ body: (inout SampleStore) throws(FileFailure) -> Value
+    ) throws(FileFailure) -> Value {
+        guard var store = opened else { throw FileFailure("write before reading", folder.path, code: EINVAL) }
+        opened = nil
+        defer { opened = store }
+        return try body(&store)
+    }
+
+    mutating func commit(_ batch: Batch) throws(FileFailure) -> SampleStore.State {
+        try store { store throws(FileFailure) in
+            try store.commit(batch)
+            return store.state
+        }
+    }
+
+    mutating func drop(
+        _ body: (inout SampleStore) throws(FileFailure) -> [SeriesID]
+    ) throws(FileFailure) -> ([SeriesID], SampleStore.State) {
+        try store { store throws(FileFailure) in
+            let orphans = try body(&store)
+            return (orphans, store.state)
+        }
+    }
+}
