@@ -28,6 +28,7 @@ import Runtime
                 name: "What is to be done:",
                 subcommands: [
                     HoldCommand.self, ReleaseCommand.self, ResetCommand.self, RestartCommand.self, ConfigCommand.self,
+                    MetricsCommand.self,
                 ]),
             CommandGroup(name: "For scripts and settings:", subcommands: [CallCommand.self, CheckCommand.self]),
         ])

@@ -288,6 +288,20 @@ import Wire
         #expect(try await four.run("query", "up{").status == 2)
     }
 
+    @Test("metrics verify goes through all files and ends with 1 where one is damaged; metrics backup names the copy")
+    func metricsStore() async throws {
+        let four = try await Four()
+        let run = try await four.run("metrics", "verify")
+        #expect(run.status == 1, "\(run)")
+        #expect(run.lines.contains { $0.hasPrefix("00000001.blocks") && $0.hasSuffix("20        0") }, "\(run)")
+        #expect(run.lines.contains { $0.hasPrefix("00000001.log") && $0.hasSuffix("3        2") }, "\(run)")
+        let json = try JSONObject(wire: try JSONReader.read(try await four.run("metrics", "verify", "--json").output))
+        #expect(json["good"] == .bool(false))
+        let backup = try await four.run("metrics", "backup")
+        #expect(backup.status == 0)
+        #expect(backup.output == "/var/lib/mainstay/metricsd/backup: 3 files, 4.0 KiB\n")
+    }
+
     @Test("watch shows events as they happen, and ends after --count")
     func watch() async throws {
         let four = try await Four()

@@ -253,6 +253,56 @@ struct MetricsStoreTests {
         }
     }
 
+    @Test("A backup is the store as it was, and takes the place of the one before")
+    func backup() throws {
+        let stored = try StoredHead(segmentBytes: 2000)
+        try stored.run(rounds: 1...150)
+        _ = try stored.store.backup()
+        try stored.run(rounds: 151...201)
+        let reply = try stored.store.backup()
+        #expect(reply.files > 5)
+        try stored.run(rounds: 202...300)
+        _ = try stored.store.drop(stored.store.state.segments.prefix(3).map(\.number))
+        let copy = try StoredHead()
+        for name in try FileManager.default.contentsOfDirectory(atPath: copy.folder) {
+            try FileManager.default.removeItem(atPath: "\(copy.folder)/\(name)")
+        }
+        for name in try FileManager.default.contentsOfDirectory(atPath: reply.path) {
+            try FileManager.default.copyItem(atPath: "\(reply.path)/\(name)", toPath: "\(copy.folder)/\(name)")
+        }
+        try copy.restart()
+        #expect(try copy.times() == Array(1...201))
+        try stored.restart()
+        #expect(try stored.times().last == 300)
+    }
+
+    @Test("A check goes through every file, counts what is damaged, and takes what is being written for no damage")
+    func check() throws {
+        let stored = try StoredHead(segmentBytes: 2000)
+        try stored.run(rounds: 1...150)
+        func check() throws -> [VerifiedFile] {
+            var found: [VerifiedFile] = []
+            var cursor: String?
+            repeat {
+                let page = try StoreCheck.page(StoreFolder(path: stored.folder), after: cursor)
+                found += page.files
+                cursor = page.next
+            } while cursor != nil
+            return found
+        }
+        let good = try check()
+        #expect(good.map(\.name) == (try stored.files("")).filter { $0 != "spare.log" })
+        #expect(good.allSatisfy { $0.damaged == 0 && $0.frames > 0 })
+        try stored.change("00000001.blocks") { $0[100] ^= 1 }
+        try stored.change("00000001.summary") { $0.removeLast() }
+        try stored.change("00000001.log") { bytes in
+            var end = bytes.count
+            while bytes[end - 1] == 0 { end -= 1 }
+            bytes[end - 1] ^= 1
+        }
+        #expect(try check().filter { $0.damaged > 0 }.map(\.name) == ["00000001.blocks", "00000001.summary"])
+    }
+
     @Test("Of a batch that comes again nothing is written twice")
     func batchAgain() throws {
         let stored = try StoredHead()

@@ -104,6 +104,17 @@ import Wire
 
     init(_ context: DaemonContext, settings: AllSettings) throws {
         super.init(context)
+        context.server.on(VerifyStore.self) { params, _ in
+            params.cursor == nil
+                ? VerifyStore.Reply(
+                    files: [VerifiedFile(name: "00000001.blocks", sizeBytes: 4096, frames: 20, damaged: 0)],
+                    next: "00000001.blocks")
+                : VerifyStore.Reply(
+                    files: [VerifiedFile(name: "00000001.log", sizeBytes: 512, frames: 3, damaged: 2)])
+        }
+        context.server.on(BackupStore.self) { _, _ in
+            BackupStore.Reply(path: "/var/lib/mainstay/metricsd/backup", files: 3, sizeBytes: 4096)
+        }
         context.server.on(Query.self) { [unowned self] params, _ throws(RPCError) in
             queries.append(params)
             if params.query == "nothing" { return Query.Reply(type: .vector, series: []) }

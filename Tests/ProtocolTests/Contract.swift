@@ -88,7 +88,7 @@ enum Socket: String, CaseIterable, Sendable {
                 Contract(Query.self), Contract(QueryRange.self), Contract(QueryMetrics.self), Contract(ListSeries.self),
                 Contract(Collect.self), Contract(Levels.self), Contract(PushMetrics.self),
                 Contract(PersistMetrics.self), Contract(ImportSamples.self), Contract(ExportSamples.self),
-                Contract(Exposed.self),
+                Contract(Exposed.self), Contract(VerifyStore.self), Contract(BackupStore.self),
             ]
         case .healthd:
             Contract.common(own: HealthdStatus.self) + [

@@ -283,6 +283,10 @@ import Wire
         server.onLater(ImportSamples.self) { [unowned self] params, _, responder in
             whenRestored { [unowned self] in importSamples(params, responder) }
         }
+        server.onLater(VerifyStore.self) { [unowned self] params, _, responder in queries.verify(params, responder) }
+        server.onLater(BackupStore.self) { [unowned self] _, _, responder in
+            whenRestored { [unowned self] in backup(responder) }
+        }
         server.on(Levels.self) { [unowned self] _, _ in Levels.Reply(collectors: machine.collectorStates) }
         server.onLater(Collect.self) { [unowned self] params, _, responder in
             whenRestored { [unowned self] in
@@ -338,6 +342,20 @@ import Wire
                 responder.succeed(
                     ImportSamples.Reply(samples: series.reduce(0) { $0 + $1.run.count }, series: series.count))
                 return true
+            }
+        }
+    }
+
+    /// What was measured up to now is in it.
+    private func backup(_ responder: Responder<BackupStore.Reply>) {
+        whenCommitted(to: HostClock.now().wall.milliseconds) { [unowned self] in
+            store.submit(deadline: responder.deadline) { thread in
+                try thread.backup()
+            } then: { result in
+                switch result {
+                case .success(let reply): responder.succeed(reply)
+                case .failure(let error): responder.fail(MetricsErrors.storeUnavailable("\(error)"))
+                }
             }
         }
     }

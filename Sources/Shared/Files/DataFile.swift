@@ -16,6 +16,9 @@ package struct FileFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// No space, or over a quota.
     package var isFull: Bool { code == ENOSPC || code == EDQUOT }
 
+    /// There is no such file.
+    package var isMissing: Bool { code == ENOENT }
+
     package var description: String {
         let reason = strerror(code).map { String(cString: $0) } ?? "error \(code)"
         return "cannot \(operation) \(path): \(reason); \(remedy)"
@@ -134,6 +137,17 @@ package enum Names {
     /// A name takes another's place in one step.
     package static func move(_ path: String, to other: String) throws(FileFailure) {
         guard rename(path, other) == 0 else { throw FileFailure("rename", path, code: errno) }
+    }
+
+    /// A file gets a second name; its bytes are there once.
+    package static func link(_ path: String, as other: String) throws(FileFailure) {
+        guard Glibc.link(path, other) == 0 else { throw FileFailure("link", path, code: errno) }
+    }
+
+    /// Neither the folder nor the files in it are there afterwards. It may hold no other folder.
+    package static func removeFolder(_ path: String) throws(FileFailure) {
+        for name in Contents.ofFolder(path) ?? [] { try remove("\(path)/\(name)") }
+        guard rmdir(path) == 0 || errno == ENOENT else { throw FileFailure("remove", path, code: errno) }
     }
 
     /// Nothing has this name afterwards.

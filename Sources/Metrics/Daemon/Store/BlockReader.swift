@@ -1,5 +1,4 @@
 import Files
-import Glibc
 import MetricsCore
 
 /// Reads blocks for one query, on the thread `query`: a commit that hangs on the disk holds up none. It sees the segments that
@@ -90,7 +89,7 @@ final class BlockReader {
             files[block.segment] = file
             return file
         } catch {
-            guard error.code == ENOENT else { throw error }
+            guard error.isMissing else { throw error }
             return nil
         }
     }

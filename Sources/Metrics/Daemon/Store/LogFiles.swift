@@ -76,6 +76,11 @@ struct LogFiles {
         return end
     }
 
+    /// The files and how many of their bytes count.
+    var files: [(number: Int64, size: Int?)] {
+        earlier.map { ($0.number, nil) } + (current == nil ? [] : [(number, position)])
+    }
+
     /// Room that needs no more of the disk.
     var reservedBytes: Int { max(0, Self.size - position) + (hasSpare ? Self.size : 0) }
 

@@ -132,6 +132,19 @@ import Wire
         }
     }
 
+    /// Holds the next file of the store against its checksums.
+    func verify(_ params: VerifyStore.Params, _ responder: Responder<VerifyStore.Reply>) {
+        let folder = folder
+        worker.submit(deadline: min(responder.deadline, Self.deadline)) { _ in
+            try StoreCheck.page(folder, after: params.cursor)
+        } then: { result in
+            switch result {
+            case .success(let reply): responder.succeed(reply)
+            case .failure(let error): responder.fail(MetricsErrors.storeUnavailable("\(error)"))
+            }
+        }
+    }
+
     /// Reads the text of an import, and hands its series to `then` on the loop, or refuses the call.
     func read(
         _ params: ImportSamples.Params, _ responder: Responder<ImportSamples.Reply>,

@@ -1,4 +1,5 @@
 import Files
+import MetricsAPI
 import MetricsCore
 import Runtime
 
@@ -199,6 +200,45 @@ struct SampleStore {
     mutating func dropOldest() throws(FileFailure) -> [SeriesID] {
         guard let oldest = closed.min(by: { ($0.toMs, $0.number) < ($1.toMs, $1.number) }) else { return [] }
         return try drop([oldest.number])
+    }
+
+    // MARK: Backups
+
+    /// Makes a copy of what is there. What takes no more bytes gets a second name; of the rest the bytes that count are copied.
+    func backup() throws(FileFailure) -> BackupStore.Reply {
+        let copy = StoreFolder(path: folder.unfinishedBackup)
+        try Names.removeFolder(copy.path)
+        try copy.make()
+        for segment in closed {
+            try Names.link(folder.segment(segment.number), as: copy.segment(segment.number))
+            // A copy without it can be started from, too.
+            try? Names.link(folder.summary(segment.number), as: copy.summary(segment.number))
+        }
+        if let segment = open?.segment {
+            try Self.copy(folder.segment(segment.number), as: copy.segment(segment.number), size: segment.sizeBytes)
+        }
+        for (number, size) in log.files {
+            if let size {
+                try Self.copy(folder.log(number), as: copy.log(number), size: size)
+            } else {
+                try Names.link(folder.log(number), as: copy.log(number))
+            }
+        }
+        try Names.sync(folder: copy.path)
+        let names = try copy.names()
+        var size = 0
+        for name in names { size += try DataFile("\(copy.path)/\(name)", for: .read).size() }
+        try Names.removeFolder(folder.backup)
+        try Names.move(copy.path, to: folder.backup)
+        try Names.sync(folder: folder.path)
+        return BackupStore.Reply(path: folder.backup, files: names.count, sizeBytes: Int64(size))
+    }
+
+    private static func copy(_ path: String, as other: String, size: Int) throws(FileFailure) {
+        let source = try DataFile(path, for: .read)
+        let target = try DataFile(other, for: .make)
+        try target.write(try source.read(size, at: 0), at: 0)
+        try target.sync()
     }
 
     private func series(of segment: Segment) -> [NewSeries] {

@@ -20,6 +20,17 @@ struct StoreFolder: Sendable {
         }.sorted()
     }
 
+    /// Where the copy of a backup lies, and where it is made.
+    var backup: String { "\(path)/backup" }
+    var unfinishedBackup: String { "\(path)/backup.new" }
+
+    /// The names of all its files, in their order.
+    func names() throws(FileFailure) -> [String] {
+        let endings = [".blocks", ".log", ".summary"]
+        guard let names = Contents.ofFolder(path) else { throw FileFailure("list", path, code: errno) }
+        return names.filter { name in name != "spare.log" && endings.contains { name.hasSuffix($0) } }.sorted()
+    }
+
     /// Makes the folder where there is none.
     func make() throws(FileFailure) {
         guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw FileFailure("make", path, code: errno) }

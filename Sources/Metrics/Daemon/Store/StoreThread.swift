@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import MetricsAPI
 import MetricsCore
 
 /// The state of the thread `store`: the store, once it could be opened.
@@ -38,6 +39,10 @@ struct StoreThread {
             try store.commit(batch)
             return store.state
         }
+    }
+
+    mutating func backup() throws(FileFailure) -> BackupStore.Reply {
+        try store { store throws(FileFailure) in try store.backup() }
     }
 
     mutating func drop(
