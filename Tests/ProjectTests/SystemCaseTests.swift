@@ -9,7 +9,7 @@ struct SystemCaseTests {
     static let lines = [
         "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets", "powercuts",
         "filesystems", "swaps", "contention", "dialects", "etcd", "confirm", "exporters",
-        "promql",
+        "promql", "store",
     ]
     /// Those that measure speed or memory: on a machine that just ran everything else their figures would mean nothing.
     static let benches = ["wire", "rest", "notice", "configspeed", "floors", "simulation"]

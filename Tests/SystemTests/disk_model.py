@@ -208,6 +208,8 @@ class Disk:
     def _fallocate(self, call):
         if (file := self.file(call)) is None:
             return False
+        if "KEEP_SIZE" in call.arguments[1]:
+            return False
         if call.number(1) != 0:
             return self._unknown(call)
         file.writes.append(("write", call.number(2) + call.number(3), b""))

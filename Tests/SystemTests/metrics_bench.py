@@ -17,9 +17,10 @@ PATIENCE_S = 30
 
 
 class MetricsBench:
-    """`settings` are the lines of mainstay.yaml below `metricsd:`."""
+    """`settings` are the lines of mainstay.yaml below `metricsd:`. With `isLater` whoever makes it starts it himself."""
 
-    def __init__(self, build, *settings):
+    def __init__(self, build, *settings, isLater=False):
+        self.isLater = isLater
         self.program = str(pathlib.Path(build) / "metricsd")
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-metrics-", dir="/var/tmp"))
         for folder in ("settings/services", "sockets", "state"):
@@ -31,19 +32,21 @@ class MetricsBench:
         self.daemon = None
 
     def __enter__(self):
-        self.start()
+        if not self.isLater:
+            self.start()
         return self
 
     def __exit__(self, *_):
-        self.stop()
+        if self.daemon and self.daemon.poll() is None:
+            self.stop()
         shutil.rmtree(self.root)
 
-    def start(self):
-        """Returns when it answers."""
+    def start(self, before=()):
+        """Returns when it answers. `before` are the words of a program that runs it."""
         folders = [word for name in ("settings", "sockets", "state") for word in (f"--{name}", str(self.root / name))]
         documents = ["--documents", str(PROJECT / "Protocols")]
         with open(self.root / "log", "ab") as log:
-            self.daemon = subprocess.Popen([self.program, "--foreground", *folders, *documents], stdout=log, stderr=log)
+            self.daemon = subprocess.Popen([*before, self.program, "--foreground", *folders, *documents], stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             with contextlib.suppress(rpc.Silent):

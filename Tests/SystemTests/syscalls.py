@@ -16,7 +16,7 @@ CALLS = (
     "fremovexattr", "mmap", "dup", "dup2", "dup3", "sendmsg", "sendto", "copy_file_range", "sendfile", "io_uring_enter",
     "newfstatat",
 )
-_LINE = re.compile(r"(\d+) +(.*)")
+_LINE = re.compile(r"(\d+) +(?:(\d+\.\d+) +)?(.*)")
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+|\?)")
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
 # strace does not know the name of a call that a KILL cut off, at its beginning or its end: it has no result.
@@ -33,6 +33,8 @@ class Call(typing.NamedTuple):
     # What it wrote, of a write.
     data: bytes = b""
     isToSocket: bool = False
+    # When it ended, or began, in seconds since 1970; 0 where strace was not asked for it.
+    at: float = 0.0
 
     def descriptor(self, index=0):
         """The number of a descriptor; -100 of the working folder."""
@@ -46,9 +48,9 @@ class Call(typing.NamedTuple):
         return int(self.arguments[index], 0)
 
 
-def strace(log):
+def strace(log, withTimes=False):
     """The words that run a program under strace, as a child of the caller; `read` waits for the log's end."""
-    return ["strace", "-D", "-f", "-q", "-xx", "-y", "-s", str(64 << 20), "--seccomp-bpf", "-e", "abbrev=none", "-e",
+    return ["strace", *(["-ttt"] if withTimes else []), "-D", "-f", "-q", "-xx", "-y", "-s", str(64 << 20), "--seccomp-bpf", "-e", "abbrev=none", "-e",
             "trace=" + ",".join(CALLS), "-o", str(log)]
 
 
@@ -72,7 +74,8 @@ def parse(text):
     placed where it began: from then on the peer may have it."""
     calls, open_calls = [], {}
     for line in text.splitlines():
-        thread, rest = _LINE.match(line).groups()
+        thread, at, rest = _LINE.match(line).groups()
+        at = float(at or 0)
         if rest.startswith(("+++", "---")):
             continue
         if rest.startswith(_CUT_OFF):
@@ -81,7 +84,7 @@ def parse(text):
         if rest.endswith(_UNFINISHED):
             begun = rest.removesuffix(_UNFINISHED)
             if is_to_socket(begun):
-                calls.append(socket_write(begun))
+                calls.append(socket_write(begun, at))
                 begun = None
             open_calls[thread] = begun
             continue
@@ -91,25 +94,25 @@ def parse(text):
                 continue
             rest = begun + resumed.group(1)
         elif is_to_socket(rest):
-            calls.append(socket_write(rest))
+            calls.append(socket_write(rest, at))
             continue
         match = _CALL.match(rest)
         if match is None:
             raise ValueError(f"not a call: {rest[:200]}")
         name, arguments, result = match.groups()
         if result != "?" and not result.startswith("-"):
-            calls.append(call(name, arguments, int(result, 0)))
+            calls.append(call(name, arguments, int(result, 0), at))
     return calls
 
 
-def call(name, arguments, result):
+def call(name, arguments, result, at):
     words = arguments.split(", ")
     data = b""
     if name in ("write", "pwrite64"):
         data = bytes_of(words[1])[:result]
     elif name in ("writev", "pwritev"):
         data = b"".join(bytes_of(word) for word in re.findall(r'iov_base=("[^"]*")', arguments))[:result]
-    return Call(name, words, result, data)
+    return Call(name, words, result, data, at=at)
 
 
 _SOCKET = re.compile(r"(?:write|writev|sendto|sendmsg)\(\d+<(?:\\x73\\x6f\\x63\\x6b\\x65\\x74|socket)")
@@ -119,9 +122,9 @@ def is_to_socket(text):
     return _SOCKET.match(text) is not None
 
 
-def socket_write(text):
+def socket_write(text, at):
     data = b"".join(bytes_of(word) for word in re.findall(r'"[^"]*"', text))
-    return Call("reply", [], len(data), data, True)
+    return Call("reply", [], len(data), data, True, at)
 
 
 def bytes_of(word):

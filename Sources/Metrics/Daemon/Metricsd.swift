@@ -194,14 +194,15 @@ import Wire
     }
 
     private func committed(_ sequence: UInt64, _ result: Result<SampleStore.State, any Error>) {
-        if case .success(let state) = result { take(state) }
-        handle { machine, now in
-            switch result {
-            case .success:
-                machine.committed(sequence: sequence, now: now)
-            case .failure(let error):
-                machine.commitFailed(
-                    sequence: sequence, reason: "\(error)", isFull: (error as? FileFailure)?.isFull ?? false, now: now)
+        switch result {
+        case .success(let state):
+            take(state)
+            handle { machine, now in machine.committed(sequence: sequence, now: now) }
+        case .failure(let error):
+            let isFull = (error as? FileFailure)?.isFull ?? false
+            if isFull { stored.isFull = true }
+            handle { machine, now in
+                machine.commitFailed(sequence: sequence, reason: "\(error)", isFull: isFull, now: now)
             }
         }
         finishIfFlushed()
@@ -260,17 +261,6 @@ import Wire
                 }
             }
         }
-        server.onLater(ExportSamples.self) { [unowned self] params, _, responder throws(RPCError) in
-            let plan = try RangePlan(
-                QueryRange.Params(
-                    selector: params.selector, fromMs: params.fromMs, toMs: params.toMs, cursor: params.cursor),
-                now: HostClock.now().wall.milliseconds, patterns: QueryPatterns.compile)
-            whenRestored { [unowned self] in
-                whenCommitted(to: plan.window.toMs) { [unowned self] in
-                    queries.run(plan, machine, params, responder)
-                }
-            }
-        }
         server.onLater(Exposed.self) { [unowned self] params, _, responder in
             whenRestored { [unowned self] in
                 do throws(RPCError) {
@@ -280,13 +270,7 @@ import Wire
                 }
             }
         }
-        server.onLater(ImportSamples.self) { [unowned self] params, _, responder in
-            whenRestored { [unowned self] in importSamples(params, responder) }
-        }
-        server.onLater(VerifyStore.self) { [unowned self] params, _, responder in queries.verify(params, responder) }
-        server.onLater(BackupStore.self) { [unowned self] _, _, responder in
-            whenRestored { [unowned self] in backup(responder) }
-        }
+        addStoreMethods()
         server.on(Levels.self) { [unowned self] _, _ in Levels.Reply(collectors: machine.collectorStates) }
         server.onLater(Collect.self) { [unowned self] params, _, responder in
             whenRestored { [unowned self] in
@@ -300,6 +284,28 @@ import Wire
         server.on(PushMetrics.self, alsoNamed: [PersistMetrics.name]) { [unowned self] params, _ throws(RPCError) in
             guard settings.service(params.service) != nil else { throw .unknownService(params.service) }
             return try collecting.push(params)
+        }
+    }
+
+    private func addStoreMethods() {
+        let server = context.server
+        server.onLater(ExportSamples.self) { [unowned self] params, _, responder throws(RPCError) in
+            let plan = try RangePlan(
+                QueryRange.Params(
+                    selector: params.selector, fromMs: params.fromMs, toMs: params.toMs, cursor: params.cursor),
+                now: HostClock.now().wall.milliseconds, patterns: QueryPatterns.compile)
+            whenRestored { [unowned self] in
+                whenCommitted(to: plan.window.toMs) { [unowned self] in
+                    queries.run(plan, machine, params, responder)
+                }
+            }
+        }
+        server.onLater(ImportSamples.self) { [unowned self] params, _, responder in
+            whenRestored { [unowned self] in importSamples(params, responder) }
+        }
+        server.onLater(VerifyStore.self) { [unowned self] params, _, responder in queries.verify(params, responder) }
+        server.onLater(BackupStore.self) { [unowned self] _, _, responder in
+            whenRestored { [unowned self] in backup(responder) }
         }
     }
 

@@ -64,8 +64,11 @@ struct SampleStore {
                 closed.append(found.segment)
             }
         }
-        content.onlyLogged = Set(logged.series.map(\.id)).filter { names[$0] == nil }.sorted()
+        let unnamed = Set(logged.series.map(\.id)).filter { names[$0] == nil }.sorted()
         for one in logged.series { names[one.id] = one.labels }
+        // A segment may have chunks of a series whose name is damaged there.
+        let blocks = segments.flatMap(\.blocks)
+        content.onlyLogged = unnamed.filter { id in !blocks.contains { $0.firstSeries <= id && id <= $0.lastSeries } }
         content.series = names.map { NewSeries(id: $0.key, labels: $0.value) }.sorted { $0.id < $1.id }
         // What a segment lost again, the log may still have; of a segment that was dropped it must not come back.
         let dropped = logged.completed.filter { !numbers.contains($0.segment) }
