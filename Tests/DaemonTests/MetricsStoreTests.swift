@@ -151,6 +151,32 @@ struct MetricsStoreTests {
         }
     }
 
+    @Test("A name that is damaged in one place is read in another")
+    func damagedName() throws {
+        let stored = try StoredHead()
+        try stored.run(rounds: 1...60)
+        try stored.change("00000001.blocks") { bytes in
+            var scanner = FrameScanner(bytes)
+            while let (frame, _) = scanner.next() {
+                if frame.kind == .series { bytes[frame.end - 1] ^= 1 }
+            }
+        }
+        try stored.restart(damaged: 2)
+        #expect(try stored.times() == Array(1...60), "the log names it")
+        #expect(try stored.times("b") == Array(1...60))
+    }
+
+    @Test("Of two that would use one folder the second is refused, until the first is gone")
+    func lock() throws {
+        let path = "/tmp/mainstay-lock-\(UUID().uuidString.prefix(8))"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var first: FileLock? = try FileLock(path)
+        #expect(throws: FileFailure("lock", path, code: EWOULDBLOCK)) { try FileLock(path) }
+        #expect(first != nil)
+        first = nil
+        _ = try FileLock(path)
+    }
+
     @Test("A damaged record of the log costs its group up to the next that starts afresh, and nothing is invented")
     func damagedLog() throws {
         let stored = try StoredHead()
@@ -206,7 +232,6 @@ struct MetricsStoreTests {
         #expect(try stored.files(".blocks").count == segments.count - 4)
         try stored.restart()
         #expect(try stored.times() == Array((240 - left + 1)...240))
-        #expect(stored.head.index.number(of: Labels("old")) == nil, "the log names it, and has nothing of it")
         #expect(try stored.store.drop(stored.store.state.segments.map(\.number)).isEmpty == false)
         #expect(try stored.times() == Array(231...240), "even the one that took blocks went, and the log stays")
     }

@@ -94,7 +94,11 @@ import Wire
     private func finishIfFlushed() {
         guard let stopped, !machine.isFlushing else { return }
         self.stopped = nil
-        stopped()
+        store.submit(deadline: .seconds(3)) { thread in
+            thread.end()
+        } then: { _ in
+            stopped()
+        }
     }
 
     // MARK: The store's content

@@ -31,6 +31,7 @@ package struct FileFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case EACCES, EPERM: "let the daemon's user use it"
         case ENOENT, ENOTDIR: "make its folder"
         case EIO: "look at the kernel's log for errors of the disk"
+        case EWOULDBLOCK: "stop the other program that uses it"
         case EMFILE, ENFILE: "allow more open files"
         default: "look at the kernel's log"
         }
@@ -118,10 +119,28 @@ package final class DataFile {
     package func reserve(_ size: Int, growing: Bool) throws(FileFailure) {
         while mainstay_reserve(descriptor, Int64(size), growing ? 1 : 0) != 0 {
             if errno == EINTR { continue }
-            guard errno != EOPNOTSUPP else { return }
+            guard errno != EOPNOTSUPP, errno != ENOSYS else { return }
             throw FileFailure("reserve room for", path, code: errno)
         }
     }
+}
+
+/// A file that one process at a time holds, for as long as this lives; a process that dies lets go of it.
+package final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Fails at once where another process holds it.
+    package init(_ path: String) throws(FileFailure) {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o640)
+        guard descriptor >= 0 else { throw FileFailure("open", path, code: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw FileFailure("lock", path, code: code)
+        }
+    }
+
+    deinit { close(descriptor) }
 }
 
 /// Names in folders that survive a power cut.

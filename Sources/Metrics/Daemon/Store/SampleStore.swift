@@ -76,7 +76,8 @@ struct SampleStore {
         content.damaged += cutShort(logged.completed)
         log.completed(complete)
         content.records = logged.records.filter { !complete.contains($0.block) }.map(\.bytes)
-        content.lastBlock = max(complete.max() ?? 0, logged.records.map(\.block).max() ?? 0)
+        let given = logged.records.map(\.block) + logged.completed.flatMap(\.blocks)
+        content.lastBlock = max(complete.max() ?? 0, given.max() ?? 0)
     }
 
     /// Segments that are shorter than they were on disk.

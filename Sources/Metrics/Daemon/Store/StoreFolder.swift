@@ -20,6 +20,8 @@ struct StoreFolder: Sendable {
         }.sorted()
     }
 
+    /// Held by the metricsd that uses the folder.
+    var lock: String { "\(path)/lock" }
     /// Where the copy of a backup lies, and where it is made.
     var backup: String { "\(path)/backup" }
     var unfinishedBackup: String { "\(path)/backup.new" }

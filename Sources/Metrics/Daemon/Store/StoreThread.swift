@@ -7,6 +7,7 @@ import MetricsCore
 struct StoreThread {
     private let folder: StoreFolder
     private var opened: SampleStore?
+    private var lock: FileLock?
     var limits: SampleStore.Limits {
         didSet { opened?.limits = limits }
     }
@@ -18,10 +19,19 @@ struct StoreThread {
 
     /// Opens the store. A reading that failed may be tried again.
     mutating func begin() throws(FileFailure) -> (StoredContent, SampleStore.State) {
+        try folder.make()
+        // Two that append to one file would each write over what the other did.
+        if lock == nil { lock = try FileLock(folder.lock) }
         var content = StoredContent()
         let store = try SampleStore(folder, limits, &content)
         opened = store
         return (content, store.state)
+    }
+
+    /// Lets go of the folder: another may use it.
+    mutating func end() {
+        opened = nil
+        lock = nil
     }
 
     /// Nothing is written before the store was read.
