@@ -12,7 +12,7 @@ struct SystemCaseTests {
         "promql", "store",
     ]
     /// Those that measure speed or memory: on a machine that just ran everything else their figures would mean nothing.
-    static let benches = ["wire", "rest", "notice", "configspeed", "floors", "simulation"]
+    static let benches = ["wire", "rest", "notice", "configspeed", "floors", "simulation", "prometheus"]
 
     @Test(.timeLimit(.minutes(15)), arguments: lines)
     func `every case of the line is shown on a real systemd`(line: String) throws {

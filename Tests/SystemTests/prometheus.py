@@ -26,21 +26,22 @@ READY_S = 60
 
 
 class Prometheus:
-    """`with Prometheus() as prometheus:` runs one with an empty data folder of its own, which is gone afterwards."""
+    """`with Prometheus() as prometheus:` runs one with an empty data folder of its own, which is gone afterwards. `targets` are
+    ports on loopback, scraped each second."""
 
-    def __init__(self, program="prometheus"):
-        self.program = program
+    def __init__(self, program="prometheus", targets=()):
+        self.program, self.targets = program, targets
         self.connection = None
 
     def __enter__(self):
         # On a disk, not in memory: /tmp may be either.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-prometheus-", dir="/var/tmp"))
-        (self.folder / "prometheus.yml").write_text("global:\n  evaluation_interval: 1m\n")
+        (self.folder / "prometheus.yml").write_text("global:\n  evaluation_interval: 1m\n" + self.scraped())
         self.port = free_port()
         words = [
             self.program, f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
             "--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver",
-            f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn",
+            "--web.enable-admin-api", f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn",
         ]
         # One core: the host's others are other people's.
         environment = {**os.environ, "GOMAXPROCS": "1"}
@@ -63,6 +64,22 @@ class Prometheus:
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.folder)
+
+    def scraped(self):
+        if not self.targets:
+            return ""
+        names = ", ".join(f"'127.0.0.1:{port}'" for port in self.targets)
+        return f"scrape_configs: [{{job_name: all, scrape_interval: 1s, static_configs: [{{targets: [{names}]}}]}}]\n"
+
+    def snapshot(self):
+        """What all its samples take on disk, as the blocks of a snapshot."""
+        status, body = self.send("POST", "/api/v1/admin/tsdb/snapshot")
+        if status != 200:
+            raise RuntimeError(f"snapshot: {status} {body.decode(errors='replace')}")
+        folder = self.folder / "data/snapshots" / json.loads(body)["data"]["name"]
+        samples = sum(json.loads(path.read_text())["stats"]["numSamples"] for path in folder.glob("*/meta.json"))
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return {"samples": samples, "bytesPerSample": size / max(1, samples)}
 
     def wait_until_ready(self):
         end = time.monotonic() + READY_S

@@ -102,6 +102,11 @@ def times(payload):
     return block, first, found
 
 
+def chunk_start(payload):
+    """Where a chunk's first tick and its count stand."""
+    return varints(payload, 2)[1] + 1
+
+
 def chunk(payload):
     """The block, the series, the number of the first value, and the values of a frame: XOR, as in Gorilla."""
     (block, series), at = varints(payload, 2)
