@@ -47,14 +47,21 @@ private final class OnePage: ChannelInboundHandler, Sendable {
     }
 
     static func serve(_ page: String?) async throws -> (channel: any Channel, port: Int) {
-        let channel = try await ServerBootstrap(group: Loop.shared.eventLoop)
+        let channel = try await server(of: page).bind(host: "127.0.0.1", port: 0).get()
+        return (channel, try #require(channel.localAddress?.port))
+    }
+
+    static func serve(_ page: String?, at socket: String) async throws -> any Channel {
+        try await server(of: page).bind(unixDomainSocketPath: socket).get()
+    }
+
+    private static func server(of page: String?) -> ServerBootstrap {
+        ServerBootstrap(group: Loop.shared.eventLoop)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(OnePage(page))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
-        return (channel, try #require(channel.localAddress?.port))
     }
 }
 
@@ -166,6 +173,32 @@ struct MetricsDaemonTests {
         await DaemonFixture.stop(daemon)
         try await good.channel.close()
         try await hung.channel.close()
+    }
+
+    @Test("A page behind a Unix socket is scraped, and one that nobody serves says so")
+    func scrapesSocket() async throws {
+        let fixture = try fixture()
+        let path = "\(fixture.places.sockets)/page"
+        let page = try await OnePage.serve("jobs_total 3\n", at: path)
+        for (name, socket) in [("good", path), ("away", "\(path)-away")] {
+            try fixture.writeService(
+                name,
+                "unit: \(name).service\nmetrics:\n  scrape: http://unix:\(socket):/metrics\n  interval: 1s\n  timeout: 100ms\n"
+            )
+        }
+        let daemon = try await fixture.start(Metricsd.self)
+        let client = try await TestClient("metricsd", fixture.places)
+        #expect(
+            await client.eventually {
+                let found = try? await points(client, "jobs_total{service=\"good\",instance=\"\(path)\"}")
+                return found?.first?.points.last?.value.value == 3
+            })
+        let reply = try await client.call(Collect.self, .init(level: .application))
+        #expect(reply.failed.map(\.collector) == ["scrape:away"])
+        #expect(reply.failed.first?.reason.hasPrefix("cannot connect: ") == true)
+        await client.close()
+        await DaemonFixture.stop(daemon)
+        try await page.close()
     }
 
     @Test("Pushed figures are stored with the service's name; bad ones are refused whole")

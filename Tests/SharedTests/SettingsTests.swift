@@ -393,7 +393,7 @@ private func uncommented(_ text: String) -> String {
         ),
         (
             "metrics: {scrape: 'http://gateway.example/metrics'}",
-            "metrics.scrape: expected a URL with an address or localhost"
+            "metrics.scrape: expected a URL with an address or localhost in it, or a socket's"
         ),
         (
             "infrastructure: {postgres: [{address: '127.0.0.1:5432'}]}",
@@ -571,6 +571,20 @@ private func uncommented(_ text: String) -> String {
     ])
     func `what is not a plain http URL is refused`(text: String) {
         #expect(HTTPEndpoint(text) == nil)
+    }
+
+    @Test func `a page is read at an address or at a socket`() throws {
+        #expect(ScrapePlace("http://127.0.0.1:9/a?b=c")?.description == "http://127.0.0.1:9/a?b=c")
+        #expect(ScrapePlace("http://unix:/run/a.sock") == .unix(socket: "/run/a.sock", target: "/metrics"))
+        #expect(ScrapePlace("http://unix:/run/a.sock:/m?n=1")?.description == "http://unix:/run/a.sock:/m?n=1")
+        let long = String(repeating: "a", count: 107)
+        for text in [
+            "http://unix:run/a.sock", "http://unix:", "http://unix:/a:b", "http://unix:/a:/b c", "http://unix:/\(long)",
+            "https://127.0.0.1/", "http://a b/",
+        ] {
+            #expect(ScrapePlace(text) == nil, "\(text)")
+        }
+        #expect(try #require(ScrapePlace("http://example.org/")).isNumeric == false)
     }
 
     @Test func `one file is checked alone, by its name`() throws {

@@ -124,7 +124,7 @@ import Wire
         for service in settings.services {
             guard let scrape = service.metrics else { continue }
             let scraper = Scraper(
-                service: service.name, endpoint: scrape.scrape, timeout: scrape.timeout, parsers: parsers)
+                service: service.name, place: scrape.scrape, timeout: scrape.timeout, parsers: parsers)
             // The collector's own deadline comes after the scraper's, so that the reason is the scraper's.
             plan(
                 "scrape:\(service.name)", .application, .scrape(scraper), every: scrape.interval,

@@ -33,14 +33,14 @@ import Time
     nonisolated static let mostBytes = 8 << 20
 
     private let service: String
-    private let endpoint: HTTPEndpoint
+    private let place: ScrapePlace
     private let timeout: Duration
     private let parsers: Worker<[String: ScrapeParser]>
 
     /// - Parameter parsers: the thread on which pages are read; it keeps a parser for each service.
-    init(service: String, endpoint: HTTPEndpoint, timeout: Duration, parsers: Worker<[String: ScrapeParser]>) {
+    init(service: String, place: ScrapePlace, timeout: Duration, parsers: Worker<[String: ScrapeParser]>) {
         self.service = service
-        self.endpoint = endpoint
+        self.place = place
         self.timeout = timeout
         self.parsers = parsers
     }
@@ -49,7 +49,7 @@ import Time
     func scrape(withTable: Bool, _ done: @escaping @Loop (Result<Collection, any Error>) -> Void) {
         let parsers = parsers
         let service = service
-        let instance = "\(endpoint.address)"
+        let instance = place.instance
         let timeout = timeout
         let once = Once { result in
             switch result {
@@ -72,16 +72,14 @@ import Time
 
     private func connect(_ once: Once) {
         let request = HTTPRequestHead(
-            version: .http1_1, method: .GET, uri: endpoint.target,
+            version: .http1_1, method: .GET, uri: place.target,
             headers: [
-                "Host": "\(endpoint.address)", "Accept": "text/plain;version=0.0.4", "Connection": "close",
+                "Host": host, "Accept": "text/plain;version=0.0.4", "Connection": "close",
                 "User-Agent": "mainstay-metricsd",
             ])
-        let host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host
-        // Not by name: NIO's look-up would make threads that nobody named and that may not set their priority here.
-        guard let address = try? SocketAddress(ipAddress: host, port: endpoint.port) else {
+        guard let address = try? address() else {
             return once.give(
-                .failure(ScrapeError.unreachable("\(endpoint.host) is no address; give one, or localhost")))
+                .failure(ScrapeError.unreachable("\(place.instance) is no address; give one, or localhost")))
         }
         ClientBootstrap(group: Loop.shared.eventLoop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds))
@@ -100,6 +98,21 @@ import Time
                     }
                 }
             }
+    }
+
+    private var host: String {
+        switch place {
+        case .tcp(let endpoint): "\(endpoint.address)"
+        case .unix: "localhost"
+        }
+    }
+
+    /// Not by name: NIO's look-up would make threads that nobody named and that may not set their priority here.
+    private func address() throws -> SocketAddress {
+        switch place {
+        case .tcp(let endpoint): try SocketAddress(ipAddress: endpoint.address.numericHost, port: endpoint.port)
+        case .unix(let socket, _): try SocketAddress(unixDomainSocketPath: socket)
+        }
     }
 
     /// Gathers a scrape's body, gives its outcome once, and closes its connection.

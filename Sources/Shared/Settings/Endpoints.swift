@@ -35,6 +35,64 @@ package struct HTTPEndpoint: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// Where a page of figures is read: `http://HOST[:PORT][/PATH]`, or `http://unix:SOCKET[:/PATH]`, as nginx writes the socket of
+/// something that speaks HTTP. A path left out is `/metrics` at a socket.
+package enum ScrapePlace: Hashable, Sendable, CustomStringConvertible {
+    case tcp(HTTPEndpoint)
+    case unix(socket: String, target: String)
+
+    /// sun_path has 108 bytes, the last of them zero (unix(7)).
+    private static let longestSocket = 107
+
+    /// Nil for anything that is neither.
+    package init?(_ text: String) {
+        let prefix = "http://unix:"
+        guard text.hasPrefix(prefix) else {
+            guard let endpoint = HTTPEndpoint(text) else { return nil }
+            self = .tcp(endpoint)
+            return
+        }
+        let rest = text.dropFirst(prefix.count)
+        let socket = String(rest.prefix { $0 != ":" })
+        let target = rest.count == socket.count ? "/metrics" : String(rest.dropFirst(socket.count + 1))
+        guard socket.hasPrefix("/"), socket.utf8.count <= Self.longestSocket, target.hasPrefix("/"),
+            target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") })
+        else { return nil }
+        self = .unix(socket: socket, target: target)
+    }
+
+    /// True where no name look-up is needed.
+    package var isNumeric: Bool {
+        switch self {
+        case .tcp(let endpoint): endpoint.address.isNumeric
+        case .unix: true
+        }
+    }
+
+    /// The path with its query.
+    package var target: String {
+        switch self {
+        case .tcp(let endpoint): endpoint.target
+        case .unix(_, let target): target
+        }
+    }
+
+    /// What it is called in the label `instance`.
+    package var instance: String {
+        switch self {
+        case .tcp(let endpoint): "\(endpoint.address)"
+        case .unix(let socket, _): socket
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .tcp(let endpoint): endpoint.description
+        case .unix(let socket, let target): "http://unix:\(socket):\(target)"
+        }
+    }
+}
+
 /// Where a TCP connection goes: `HOST:PORT`, with IPv6 addresses in brackets.
 package struct TCPEndpoint: Hashable, Sendable, CustomStringConvertible {
     /// A name or an address; IPv6 addresses without their brackets.

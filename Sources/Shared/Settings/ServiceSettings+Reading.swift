@@ -265,9 +265,9 @@ extension ValidatorSettings {
 
 extension ScrapeSettings {
     fileprivate static func read(from section: inout Section) -> ScrapeSettings? {
-        var scrape: HTTPEndpoint?
-        var settings = ScrapeSettings(scrape: HTTPEndpoint(host: "localhost", port: 80, target: "/metrics"))
-        section.require("scrape", Shape<HTTPEndpoint>.numericHTTP.optional, into: &scrape)
+        var scrape: ScrapePlace?
+        var settings = ScrapeSettings(scrape: .unix(socket: "/", target: "/"))
+        section.require("scrape", Shape<ScrapePlace>.scrapePlace.optional, into: &scrape)
         section.read("interval", .duration(.milliseconds(500) ... .seconds(3600)), into: &settings.interval)
         section.read("timeout", .duration(Bounds.timeout), into: &settings.timeout)
         section.read("requestsTotal", .text, into: &settings.requestsTotal)

@@ -306,14 +306,14 @@ package struct ConfigFileSettings: Hashable, Sendable {
 
 /// Where metricsd reads the service's own figures, in Prometheus' text format.
 package struct ScrapeSettings: Hashable, Sendable {
-    /// Its host is an address or `localhost`.
-    package var scrape: HTTPEndpoint
+    /// Its host is an address or `localhost`, or it is a socket.
+    package var scrape: ScrapePlace
     package var interval: Duration = .seconds(5)
     package var timeout: Duration = .seconds(2)
     /// The counter of requests that it served: its growth proves that it works.
     package var requestsTotal: String?
 
-    package init(scrape: HTTPEndpoint) {
+    package init(scrape: ScrapePlace) {
         self.scrape = scrape
     }
 }

@@ -157,6 +157,17 @@ extension Shape where Value == HTTPEndpoint {
     }
 }
 
+extension Shape where Value == ScrapePlace {
+    static var scrapePlace: Shape<ScrapePlace> {
+        Shape<ScrapePlace>(
+            expected:
+                "a URL with an address or localhost in it, or a socket's as in http://unix:/run/gateway.sock:/metrics"
+        ) { node in
+            node.text.flatMap { ScrapePlace($0) }.flatMap { $0.isNumeric ? $0 : nil }
+        }
+    }
+}
+
 extension Shape where Value == TCPEndpoint {
     static var tcp: Shape<TCPEndpoint> {
         Shape(expected: "a host and a port such as 127.0.0.1:5432") { node in
