@@ -100,7 +100,7 @@ def damage(build):
                 shutil.copytree(original, state)
                 act(state, known, random.Random(f"{name} {number}"))
                 shares.append(met(bench, state, known, stored, f"{name}, {number}"))
-            table.append({"damage": name, "times": DAMAGES, **{
+            table.append({"case": name, "times": DAMAGES, **{
                 figure: round(sum(share[figure] for share in shares) / len(shares), 4) for figure in shares[0]}})
         bench.start()
     return {"samples": sum(map(len, stored.values())), "files": len(known.files), "table": table}
@@ -557,7 +557,7 @@ def report(results):
     figures = {case: runs[-1] for case, runs in results.items()}
     problems = []
     if figures.get("damage"):
-        frames = next(row for row in figures["damage"]["table"] if row["damage"].startswith("a byte"))
+        frames = next(row for row in figures["damage"]["table"] if row["case"].startswith("a byte"))
         if frames["samplesRead"] < 0.9:
             problems.append(f"damage: {frames['samplesRead']:.1%} is read where 1 % of the frames are damaged")
     return figures, problems
