@@ -73,6 +73,10 @@ class Prometheus:
 
     def snapshot(self):
         """What all its samples take on disk, as the blocks of a snapshot."""
+        # Prometheus closes what was idle for minutes.
+        if self.connection:
+            self.connection.close()
+            self.connection = None
         status, body = self.send("POST", "/api/v1/admin/tsdb/snapshot")
         if status != 200:
             raise RuntimeError(f"snapshot: {status} {body.decode(errors='replace')}")

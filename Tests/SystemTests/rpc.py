@@ -41,15 +41,20 @@ class Connection:
     def __exit__(self, *_):
         self.socket.close()
 
-    def call(self, method, **params):
+    def send(self, method, **params):
+        """Asks, and waits for nothing; the call's id."""
         params.setdefault("deadlineMs", int(self.socket.gettimeout() * 1000))
         request = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}
         body = json.dumps(request).encode()
+        self.socket.sendall(struct.pack(">I", len(body)) + body)
+        return request["id"]
+
+    def call(self, method, **params):
         try:
-            self.socket.sendall(struct.pack(">I", len(body)) + body)
+            number = self.send(method, **params)
             while True:
                 reply = json.loads(self._take(struct.unpack(">I", self._take(4))[0]))
-                if reply.get("id") == request["id"]:
+                if reply.get("id") == number:
                     break
         except OSError as error:
             raise Silent(f"{self.daemon}: {error}") from error

@@ -195,7 +195,11 @@ def met(bench, state, known, stored, place):
         for at, value in now.items():
             if points.get(at) != value:
                 raise AssertionError(f"{place}: {name} at {at} is {value} and was {points.get(at)}")
-        missing = [at for at in expected.get(name, {}) if at not in now]
+        whole = expected.get(name, {})
+        # The log may have what the end of the newest segment lost; of all other files it tells nothing any more.
+        if len(now) > len(whole) and not place.startswith(("a segment cut", "the newest")):
+            raise AssertionError(f"{place}: {len(now)} samples of {name} are read, and {len(whole)} are whole")
+        missing = [at for at in whole if at not in now]
         if missing:
             raise AssertionError(f"{place}: {len(missing)} samples of {name} are whole and not read, from {missing[0]}")
         read += len(now)
@@ -323,6 +327,8 @@ def kills(build):
                         if not page["uncommitted"] and "next" not in page:
                             ledger.shown({key(one["name"], one["labels"]): dict(one["points"]) for one in page["series"]})
                     time.sleep(rng.uniform(0, 0.1))
+            if life % 2:
+                in_flight(bench, rng)
             bench.stop(signal.SIGKILL)
             bench.start()
             with bench.connection() as connection:
@@ -333,6 +339,18 @@ def kills(build):
                     raise AssertionError(f"life {life}: {told} records are damaged")
     return {"lives": LIVES, "queries": queries, "imports": imports,
             "samplesShown": sum(map(len, ledger.samples.values()))}
+
+
+def in_flight(bench, rng):
+    """An import and a query that nobody waits for: the KILL finds them under way, at any moment of a commit."""
+    connections = [bench.connection() for _ in range(2)]
+    begin = int(time.time() * 1000) - 40_000_000
+    text = "".join(f"unanswered{{of=\"{tick % 20}\"}} {tick} {begin + tick}\n" for tick in range(8_000))
+    connections[0].send("import", text=text, format="prometheus")
+    connections[1].send("query", query=LIVE[0])
+    time.sleep(rng.uniform(0, 0.06))
+    for connection in connections:
+        connection.socket.close()
 
 
 def imported(connection, number):
@@ -508,7 +526,8 @@ def while_full(bench, mount):
     seconds = (ended - began) / 1000
     if store_up != 1:
         raise AssertionError("the store failed while there was reserved room")
-    if rounds < seconds * 0.98 - 2:
+    # The last round may not have been due.
+    if rounds < int(seconds) - 1:
         raise AssertionError(f"{rounds} rounds in {seconds:.0f} s of a full disk")
     return {"secondsFull": round(seconds), "roundsWhileFull": rounds, "reservedBytesLeft": reserved}
 
@@ -517,18 +536,20 @@ def beyond(bench, mount):
     """When even the reserved room is used up: a clear refusal, nothing older is harmed, and it goes on with the first free room."""
     ledger, refused, kept = Ledger(), None, 0
     with bench.connection() as connection:
-        before, _ = everything(connection, LIVE[0])
-        ledger.shown(before)
+        for selector in (LIVE[0], '{__name__="imported"}'):
+            ledger.shown(everything(connection, selector)[0])
         # The first commit of a life reserves.
         time.sleep(3)
         other = filled(mount)
         rng = random.Random(3)
         for number in range(400):
             begin = int(time.time() * 1000) - 50_000_000 + number * 100_000
-            lines = "".join(f'large{{of="{number % 5}"}} {rng.random()!r} {begin + tick}\n' for tick in range(10_000))
+            points = {begin + tick: repr(rng.random()) for tick in range(10_000)}
+            lines = "".join(f'large{{of="{number % 5}"}} {value} {at}\n' for at, value in points.items())
             try:
                 connection.call("import", text=lines, format="prometheus")
                 kept += 1
+                ledger.shown({key("large", {"of": str(number % 5)}): points})
             except rpc.Refused as refusal:
                 refused = str(refusal)
                 break
@@ -545,10 +566,14 @@ def beyond(bench, mount):
             if time.monotonic() > end:
                 raise AssertionError("the store does not work again")
             time.sleep(0.2)
+        now = int(time.time() * 1000)
+        time.sleep(3)
+        if not everything(connection, LIVE[0], now)[0]:
+            raise AssertionError("nothing is measured any more")
     bench.stop(signal.SIGKILL)
     bench.start()
     with bench.connection() as connection:
-        if problem := ledger.missing(connection, (LIVE[0],)):
+        if problem := ledger.missing(connection, (LIVE[0], '{__name__="large"}', '{__name__="imported"}')):
             raise AssertionError(f"after the reserved room was used up: {problem}")
     return {"samplesIntoReservedRoom": kept * 10_000}
 
