@@ -36,7 +36,10 @@ CUT_S = 20
 # Each how many-th of the calls that count is cut after.
 STRIDE = 2
 FULL_S = 600
-BRIEF = {"SAMPLES": 9_000, "DAMAGES": 1, "LIVES": 4, "CUT_S": 7, "STRIDE": 5, "FULL_S": 15}
+# The syncs of a life in whose place it is killed.
+KILLED_AT = (3, 4, 5, 6, 7, 8)
+BRIEF = {"SAMPLES": 9_000, "DAMAGES": 1, "LIVES": 4, "CUT_S": 7, "STRIDE": 5, "FULL_S": 15,
+         "KILLED_AT": (5,)}
 
 SECTOR = 4096
 DISK_MIB = 96
@@ -45,14 +48,15 @@ MOST_LOST_MS = 2000
 
 
 def cases():
-    return ["damage", "kills", "power cuts", "full disk"]
+    return ["damage", "kills", "power cuts", "a kill and a power cut", "full disk"]
 
 
 OUTSIDE = set(cases())
 
 
 def outside(case, host, runs):
-    run = {"damage": damage, "kills": kills, "power cuts": power_cuts, "full disk": full_disk}[case]
+    run = {"damage": damage, "kills": kills, "power cuts": power_cuts,
+           "a kill and a power cut": kill_and_cut, "full disk": full_disk}[case]
     for _ in range(runs):
         yield run(host.build)
 
@@ -444,6 +448,42 @@ def started(bench, ledger, measured, at_ms, place):
     if lost > MOST_LOST_MS:
         raise AssertionError(f"{place}: a sample of {lost:.0f} ms before is gone")
     return lost, told
+
+
+def kill_and_cut(build):
+    """A KILL between a commit's write and its sync, a start that shows what was written, then a power cut: a start has to sync what
+    it builds on."""
+    shown = 0
+    for number in KILLED_AT:
+        bench = MetricsBench(build, *SETTINGS)
+        disk = disk_model.Disk(bench.root, ("state",))
+        logs = bench.root / "one", bench.root / "two"
+        # strace cannot tamper with calls that its filter lets pass unseen.
+        words = [word for word in syscalls.strace(logs[0]) if word != "--seccomp-bpf"]
+        bench.start(before=[*words, "-e", f"inject=fdatasync:signal=KILL:when={number}"])
+        try:
+            bench.daemon.wait(60)
+            bench.start(before=syscalls.strace(logs[1]))
+            ledger = Ledger()
+            with bench.connection() as connection:
+                ledger.shown(everything(connection, LIVE[0])[0])
+            bench.stop(signal.SIGKILL)
+            for log in logs:
+                for call in syscalls.read(log):
+                    disk.do(call)
+            materialise(bench, disk.after(disk_model.Lost()))
+            bench.start()
+            with bench.connection() as connection:
+                if problem := ledger.missing(connection, (LIVE[0],)):
+                    raise AssertionError(f"killed at sync {number}: {problem}")
+            shown += sum(map(len, ledger.samples.values()))
+        finally:
+            if bench.daemon.poll() is None:
+                bench.stop(signal.SIGKILL)
+            shutil.rmtree(bench.root, ignore_errors=True)
+    if not shown:
+        raise AssertionError("nothing was shown")
+    return {"kills": len(KILLED_AT), "samplesShown": shown}
 
 
 def materialise(bench, tree):

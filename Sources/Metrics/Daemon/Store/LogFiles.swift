@@ -39,8 +39,10 @@ struct LogFiles {
             let file = try DataFile(folder.log(number), for: .write)
             let before = content.records.count
             let end = Self.read(try file.read(file.size(), at: 0), isLast: number == numbers.last, &content)
-            // What was being written when a power cut came, or is reserved, is not needed any more.
-            try? file.truncate(to: end)
+            // What was being written when a power cut came, or is reserved, is not needed any more. What a killed life wrote
+            // and did not sync is in memory alone, and counts from now on: not before it is on disk.
+            try file.truncate(to: end)
+            try file.sync()
             let blocks = content.records[before...].filter { !$0.bytes.isEmpty }.map(\.block)
             earlier.append(Earlier(number: number, blocks: Set(blocks)))
             self.number = number

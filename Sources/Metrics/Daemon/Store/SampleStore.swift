@@ -64,6 +64,8 @@ struct SampleStore {
                 closed.append(found.segment)
             }
         }
+        // Names, too, before what is in the files lets go of a log.
+        try Names.sync(folder: folder.path)
         let unnamed = Set(logged.series.map(\.id)).filter { names[$0] == nil }.sorted()
         for one in logged.series { names[one.id] = one.labels }
         // A segment may have chunks of a series whose name is damaged there.

@@ -46,6 +46,8 @@ struct OpenSegment {
         named = Dictionary(series.map { ($0.id, $0.labels) }) { first, _ in first }
         file = try DataFile(folder.segment(segment.number), for: .write)
         try file.truncate(to: segment.sizeBytes)
+        // Its last block may be of a life that was killed before it synced it.
+        try file.sync()
     }
 
     /// Room that needs no more of the disk.
