@@ -24,11 +24,11 @@ package struct BlockEntry: Hashable, Sendable {
 }
 
 extension BlockEntry {
-    /// What a summary says of it.
-    package func summaryPayload(group: String) -> [UInt8] {
+    /// What a summary says of it. Nobody asks a summary for the group.
+    package var summaryPayload: [UInt8] {
         var writer = ByteWriter()
         writer.write(varint: UInt64(body))
-        writer.bytes += payload(group: group)
+        writer.bytes += payload(group: "")
         return writer.bytes
     }
 

@@ -87,17 +87,16 @@ package struct Frame: Hashable, Sendable {
 
 /// Walks over the frames of a file, past damage and the zeros of room that was reserved.
 package struct FrameScanner: Sendable {
-    package let bytes: [UInt8]
-    private var position: Int
+    private let bytes: [UInt8]
+    private var position = 0
     /// Only zeros come from here on: room that was reserved.
     private let zerosFrom: Int
     private var passed = 0
     /// Damaged frames and stretches that something whole came after.
     package private(set) var damaged = 0
 
-    package init(_ bytes: [UInt8], from position: Int = 0) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
-        self.position = position
         zerosFrom = Self.zeros(atEndOf: bytes)
     }
 

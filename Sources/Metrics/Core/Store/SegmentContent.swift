@@ -128,7 +128,7 @@ package enum SegmentSummary {
     package static func bytes(_ blocks: [BlockEntry], _ series: [NewSeries], segmentSize: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         for one in series { Frame.append(.series, SeriesFrame.payload(one.id, one.labels), to: &bytes) }
-        for block in blocks { Frame.append(.entry, block.summaryPayload(group: ""), to: &bytes) }
+        for block in blocks { Frame.append(.entry, block.summaryPayload, to: &bytes) }
         var writer = ByteWriter()
         writer.write(varint: UInt64(segmentSize))
         writer.write(varint: UInt64(blocks.count + series.count))

@@ -1,7 +1,6 @@
 import Files
 import MetricsAPI
 import MetricsCore
-import Runtime
 
 /// What the disk holds: complete blocks in segments, and the log of what is not in one yet. It lives on the thread `store`.
 ///
