@@ -8,6 +8,7 @@ import time
 
 import gateway
 import rpc
+from machine import PROJECT
 
 TITLE = "the cost at rest"
 RUNS = 1
@@ -27,6 +28,11 @@ scrape_configs: [{job_name: node, static_configs: [{targets: ["127.0.0.1:9100"]}
 
 def cases():
     return ["1 service", "20 services"]
+
+
+def prepare(build):
+    peers = ["monit", "prometheus", "prometheus-node-exporter"]
+    subprocess.run([str(PROJECT / "Scripts/lib/packages"), *peers], check=True)
 
 
 def run(case, runs):

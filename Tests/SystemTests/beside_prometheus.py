@@ -5,18 +5,17 @@ whose figures metricsd measures itself. Costs are of metricsd on one side, of Pr
 """
 
 import contextlib
-import http.server
 import os
 import pathlib
 import random
 import subprocess
-import threading
 import time
 
 import prometheus
 import store_format
 from machine import PROJECT
-from metrics_bench import MetricsBench
+from metrics_bench import MetricsBench, scraping_bench
+from page_exporter import page_exporter
 from store import folder
 
 TITLE = "metricsd beside Prometheus: a thousand series each second, and queries over two days"
@@ -24,7 +23,6 @@ RUNS = 1
 MACHINE = False
 PROGRAMS = ("metricsd",)
 
-SERIES = 1000
 # Its last ten minutes are measured; blocks of metricsd are complete after ten.
 WARM_S, MEASURED_S = 75, 600
 # Samples of the queries' series: one a second.
@@ -61,68 +59,6 @@ def outside(case, host, runs):
         yield run(host.build)
 
 
-# ---- The exporter
-
-
-class Exporter(http.server.BaseHTTPRequestHandler):
-    """A service's figures: constants, counters, walks and noise, as services have them. One text a second, whoever asks."""
-
-    protocol_version = "HTTP/1.1"
-    lock = threading.Lock()
-    rng = random.Random(2)
-    second, text = None, b""
-    values = [0.0] * SERIES
-
-    @classmethod
-    def now(cls):
-        with cls.lock:
-            second = int(time.time())
-            if second != cls.second:
-                cls.second = second
-                cls.step()
-                cls.text = "".join(
-                    f'{("constant", "count", "walk", "noise")[kind(number)]}{{of="{number}",host="{number % 5}"}} '
-                    f"{value:.15g}\n" for number, value in enumerate(cls.values)).encode()
-            return cls.text
-
-    @classmethod
-    def step(cls):
-        for number in range(SERIES):
-            if kind(number) == 1:
-                cls.values[number] += cls.rng.choice((0, 0, 1, 1, 2, 7, 1500))
-            elif kind(number) == 2:
-                cls.values[number] = round(cls.values[number] + cls.rng.uniform(-1, 1), 2)
-            elif kind(number) == 3:
-                cls.values[number] = cls.rng.random()
-
-    def do_GET(self):
-        text = self.now()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_):
-        pass
-
-
-def kind(number):
-    """Of ten series four never change, three count, two walk, one is noise."""
-    return (0, 0, 0, 0, 1, 1, 1, 2, 2, 3)[number % 10]
-
-
-@contextlib.contextmanager
-def exporter():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @contextlib.contextmanager
 def node_exporter(port):
     process = subprocess.Popen(["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}"],
@@ -139,14 +75,11 @@ def node_exporter(port):
 
 def scraping(build):
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(exporter())
+        port = stack.enter_context(page_exporter())
         node_port = prometheus.free_port()
         node = stack.enter_context(node_exporter(node_port))
         peer = stack.enter_context(prometheus.Prometheus(targets=(port, node_port)))
-        bench = stack.enter_context(MetricsBench(build, isLater=True))
-        (bench.root / "settings/services/gateway.yaml").write_text(
-            f"unit: gateway.service\nmetrics: {{scrape: 'http://127.0.0.1:{port}/metrics', interval: 1s, timeout: 500ms}}\n")
-        bench.start()
+        bench = stack.enter_context(scraping_bench(build, port))
         ours, theirs = (bench.daemon.pid,), (peer.process.pid, node)
         time.sleep(WARM_S)
         before, began = (cpu(ours), cpu(theirs)), time.monotonic()
