@@ -19,11 +19,11 @@ package struct Bits: Hashable, Sendable {
         var words: [UInt64] = []
         words.reserveCapacity(length / 8 + 1)
         var at = start
-        while at + 8 <= bytes.count {
-            var word: UInt64 = 0
-            for offset in 0..<8 { word = word << 8 | UInt64(bytes[at + offset]) }
-            words.append(word)
-            at += 8
+        bytes.withUnsafeBytes { bytes in
+            while at + 8 <= bytes.count {
+                words.append(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)))
+                at += 8
+            }
         }
         var tail: UInt64 = 0
         var shift: UInt64 = 56

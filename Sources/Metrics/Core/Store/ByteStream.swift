@@ -80,11 +80,21 @@ package struct ByteReader: Sendable {
 /// CRC-32C (Castagnoli, polynomial 0x1EDC6F41, reflected 0x82F63B78), the checksum of iSCSI (RFC 3720) and of Prometheus's own
 /// files: each of the store's records carries one.
 package enum Checksum {
-    private static let table: [UInt32] = (0..<256).map { index in
-        var value = UInt32(index)
-        for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
-        return value
-    }
+    /// Eight tables of 256: the first is the one of the definition, and each next one is the one before shifted on by a byte, so
+    /// that eight bytes are taken at once (Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC
+    /// Generation", IEEE Transactions on Computers 57, 2008).
+    private static let tables: [UInt32] = {
+        var tables: [UInt32] = (0..<256).map { index in
+            var value = UInt32(index)
+            for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+            return value
+        }
+        for index in 256..<2048 {
+            let before = tables[index - 256]
+            tables.append(before >> 8 ^ tables[Int(before & 0xff)])
+        }
+        return tables
+    }()
 
     /// The checksum of `bytes` from `start` on.
     package static func of(_ bytes: [UInt8], from start: Int = 0) -> UInt32 {
@@ -94,10 +104,22 @@ package enum Checksum {
     /// The checksum of some of `bytes`.
     package static func of(_ bytes: [UInt8], in range: Range<Int>) -> UInt32 {
         let part = bytes[range]
-        return table.withUnsafeBufferPointer { table in
-            part.withUnsafeBufferPointer { part in
+        return tables.withUnsafeBufferPointer { tables in
+            part.withUnsafeBytes { part in
                 var value = ~UInt32(0)
-                for byte in part { value = table[Int((value ^ UInt32(byte)) & 0xff)] ^ value >> 8 }
+                var at = 0
+                while at + 8 <= part.count {
+                    let word = UInt64(littleEndian: part.loadUnaligned(fromByteOffset: at, as: UInt64.self)) ^ UInt64(value)
+                    value = 0
+                    for byte in 0..<8 {
+                        value ^= tables[(7 - byte) << 8 | Int(word >> UInt64(byte * 8) & 0xff)]
+                    }
+                    at += 8
+                }
+                while at < part.count {
+                    value = tables[Int((value ^ UInt32(part[at])) & 0xff)] ^ value >> 8
+                    at += 1
+                }
                 return ~value
             }
         }
