@@ -80,8 +80,10 @@ let foundations: [Target] = [
     system("CSQLite", package: "sqlite3", apt: "libsqlite3-dev"),
     system("CYAML", package: "yaml-0.1", apt: "libyaml-dev"),
     system("CHiredis", package: "hiredis", apt: "libhiredis-dev"),
+    system("CSnappy", package: "snappy", apt: "libsnappy-dev"),
     shared("Systemd", below: ["CSystemd", "CLinux", "Files", "Time"]),
     shared("Store", below: ["CSQLite"]),
+    shared("Compression", below: ["CSnappy"]),
     shared("Deadlines", below: ["Time"]),
     shared("Redis", below: ["CHiredis", "Deadlines"]),
     shared("Postgres", below: ["CPostgres", "Deadlines"]),
@@ -93,7 +95,8 @@ let foundations: [Target] = [
 let concerns: [Target] =
     concern("Config", daemon: "configd", libraries: ["Store"])
     + concern(
-        "Metrics", daemon: "metricsd", listensTo: ["Config"], libraries: [http, "Deadlines", "Postgres", "Redis"])
+        "Metrics", daemon: "metricsd", listensTo: ["Config"],
+        libraries: [http, "Compression", "Deadlines", "Postgres", "Redis"])
     + concern("Health", daemon: "healthd", listensTo: ["Config", "Metrics"], libraries: [http, subprocess, "Store"])
     + concern(
         "Watchdog", daemon: "watchdogd", listensTo: ["Config", "Metrics", "Health"], libraries: [http],
@@ -133,7 +136,8 @@ let tests: [Target] = [
     .testTarget(
         name: "SharedTests",
         dependencies: [
-            "Deadlines", "Files", "Patterns", "Postgres", "Redis", "Settings", "Store", "Systemd", "Runtime", "Time",
+            "Compression", "Deadlines", "Files", "Patterns", "Postgres", "Redis", "Settings", "Store", "Systemd",
+            "Runtime", "Time",
             "Wire",
             "CLinux",
         ] + nio,

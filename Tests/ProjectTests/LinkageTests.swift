@@ -69,6 +69,7 @@ enum Linkage {
         #expect(needed.contains("libc.so.6"))
         #expect(Linkage.heavy(needed) == [], "\(daemon) needs \(needed)")
         #expect(needed.contains { $0.hasPrefix("libhiredis") } == (daemon == "metricsd"), "\(daemon) needs \(needed)")
+        #expect(needed.contains { $0.hasPrefix("libsnappy") } == (daemon == "metricsd"), "\(daemon) needs \(needed)")
         #expect(!needed.contains { $0.hasPrefix("libpq") }, "\(daemon) loads libpq where it is needed, and only then")
     }
 

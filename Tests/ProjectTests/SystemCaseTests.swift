@@ -9,10 +9,10 @@ struct SystemCaseTests {
     static let lines = [
         "faults", "busy", "independence", "journal", "upgrade", "powers", "config", "sockets", "powercuts",
         "filesystems", "swaps", "contention", "dialects", "etcd", "confirm", "exporters",
-        "promql", "store",
+        "promql", "store", "remotewrite",
     ]
     /// Those that measure speed or memory: on a machine that just ran everything else their figures would mean nothing.
-    static let benches = ["wire", "rest", "notice", "configspeed", "floors", "simulation", "prometheus"]
+    static let benches = ["wire", "rest", "notice", "configspeed", "floors", "simulation", "prometheus", "drift"]
 
     @Test(.timeLimit(.minutes(15)), arguments: lines)
     func `every case of the line is shown on a real systemd`(line: String) throws {

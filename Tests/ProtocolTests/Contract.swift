@@ -139,6 +139,9 @@ enum Socket: String, CaseIterable, Sendable {
                 MetricsEvents.collectorRecovered: Message(CollectorRecovered.self),
                 MetricsEvents.storeFailed: Message(StoreFailed.self),
                 MetricsEvents.storeRecovered: Message(StoreRecovered.self),
+                MetricsEvents.remoteFailed: Message(RemoteFailed.self),
+                MetricsEvents.remoteRecovered: Message(RemoteRecovered.self),
+                MetricsEvents.remoteRefused: Message(RemoteRefused.self),
                 MetricsEvents.seriesRefused: Message(SeriesRefused.self),
                 MetricsEvents.seriesRepeated: Message(SeriesRefused.self),
             ]

@@ -201,6 +201,50 @@ private func uncommented(_ text: String) -> String {
         #expect(full.infrastructure.redis == [redis])
     }
 
+    @Test func `receivers of remote write are read with all their keys, and each fault is told`() throws {
+        let folder = try SettingsFolder()
+        try folder.write(
+            "mainstay.yaml",
+            """
+            metricsd:
+              remoteWrite:
+                - url: http://prometheus.example:9090/api/v1/write
+                  user: mainstay
+                  passwordFile: /etc/mainstay/secrets/prometheus
+                  labels: {host: a, room: "7"}
+                  interval: 15s
+                  timeout: 10s
+                - {url: "http://127.0.0.1:8428/api/v1/write", tokenFile: /etc/mainstay/secrets/victoria}
+            """)
+        let read = try AllSettings.load(directory: folder.path).mainstay.metricsd.remoteWrite
+        var first = RemoteWriteSettings(
+            url: HTTPEndpoint(host: "prometheus.example", port: 9090, target: "/api/v1/write"))
+        first.user = "mainstay"
+        first.passwordFile = "/etc/mainstay/secrets/prometheus"
+        first.labels = ["host": "a", "room": "7"]
+        first.interval = .seconds(15)
+        first.timeout = .seconds(10)
+        var second = RemoteWriteSettings(url: HTTPEndpoint(host: "127.0.0.1", port: 8428, target: "/api/v1/write"))
+        second.tokenFile = "/etc/mainstay/secrets/victoria"
+        #expect(read == [first, second])
+        let faults = [
+            ("{}", "remoteWrite[0].url: expected a URL such as http://prometheus:9090/api/v1/write, without TLS"),
+            ("{url: 'https://a/'}", "remoteWrite[0].url: expected a URL such as"),
+            ("{url: 'http://a/', user: x}", "remoteWrite[0].user: expected user and passwordFile together"),
+            (
+                "{url: 'http://a/', user: x, passwordFile: /x, tokenFile: /y}",
+                "remoteWrite[0].tokenFile: expected a token or a user with a password, found both"
+            ),
+            ("{url: 'http://a/', labels: {__x: a}}", "remoteWrite[0].labels: expected names of letters"),
+            ("{url: 'http://a/', labels: [a]}", "remoteWrite[0].labels: expected a mapping"),
+            ("{url: 'http://a/'}, {url: 'http://a'}", "remoteWrite: expected each url once, found http://a:80/ twice"),
+        ]
+        for (text, problem) in faults {
+            try folder.write("mainstay.yaml", "metricsd: {remoteWrite: [\(text)]}\n")
+            #expect(folder.problems().contains { $0.contains(problem) }, "\(text): \(folder.problems())")
+        }
+    }
+
     @Test func `a schema is exact, and each fault in it is told with its place`() throws {
         let folder = try SettingsFolder()
         try folder.write(

@@ -83,9 +83,9 @@ class MetricsBench:
 
 
 @contextlib.contextmanager
-def scraping_bench(build, port, before=()):
+def scraping_bench(build, port, *settings, before=()):
     """One that scrapes a page on loopback each second as the service `gateway`'s."""
-    with MetricsBench(build, isLater=True) as bench:
+    with MetricsBench(build, *settings, isLater=True) as bench:
         (bench.root / "settings/services/gateway.yaml").write_text(
             f"unit: gateway.service\nmetrics: {{scrape: 'http://127.0.0.1:{port}/metrics', interval: 1s, timeout: 500ms}}\n")
         bench.start(before)

@@ -38,6 +38,19 @@ class Prometheus:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mainstay-prometheus-", dir="/var/tmp"))
         (self.folder / "prometheus.yml").write_text("global:\n  evaluation_interval: 1m\n" + self.scraped())
         self.port = free_port()
+        try:
+            self.start()
+        except Exception:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def start(self):
+        """Returns when it is ready, with what an earlier life wrote."""
         words = [
             self.program, f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
             "--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver",
@@ -45,25 +58,20 @@ class Prometheus:
         ]
         # One core: the host's others are other people's.
         environment = {**os.environ, "GOMAXPROCS": "1"}
-        with open(self.folder / "log", "wb") as log:
+        with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, env=environment)
-        try:
-            self.wait_until_ready()
-        except Exception:
-            self.__exit__()
-            raise
-        return self
+        self.wait_until_ready()
 
-    def __exit__(self, *_):
+    def stop(self):
         if self.connection:
             self.connection.close()
+            self.connection = None
         self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        shutil.rmtree(self.folder)
 
     def scraped(self):
         if not self.targets:

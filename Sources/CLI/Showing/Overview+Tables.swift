@@ -169,6 +169,9 @@ extension MetricsStatus {
     fileprivate var summary: Cell {
         switch store {
         case .working:
+            if let ill = remotes.first(where: { $0.condition == .failing }) {
+                return Cell("cannot hand on to \(ill.url)\(ill.reason.map { ": \($0)" } ?? "")", .warning)
+            }
             let committed = committedToMs.map { ", on disk up to \(Words.age(since: $0)) ago" } ?? ""
             return Cell("\(liveSeries) live series\(committed)")
         case .failing:

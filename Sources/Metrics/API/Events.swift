@@ -10,6 +10,12 @@ package enum MetricsEvents {
     package static let storeFailed = "storeFailed"
     /// The disk takes values again.
     package static let storeRecovered = "storeRecovered"
+    /// A receiver of remote write takes nothing; what is measured waits in the store.
+    package static let remoteFailed = "remoteFailed"
+    /// It takes what waits.
+    package static let remoteRecovered = "remoteRecovered"
+    /// A receiver calls samples wrong: they are given up.
+    package static let remoteRefused = "remoteRefused"
     /// Series were refused because the limit of how many there may be is reached.
     package static let seriesRefused = "seriesRefused"
     /// A collector names series twice; of each the first value counts.
@@ -17,7 +23,8 @@ package enum MetricsEvents {
 
     /// The names of all events, as `subscribe` takes them.
     package static let all = [
-        collectorFailed, collectorRecovered, storeFailed, storeRecovered, seriesRefused, seriesRepeated,
+        collectorFailed, collectorRecovered, storeFailed, storeRecovered, remoteFailed, remoteRecovered, remoteRefused,
+        seriesRefused, seriesRepeated,
     ]
 }
 
@@ -95,6 +102,74 @@ package struct StoreRecovered: WireObject {
     package init(from fields: inout Fields) throws(WireError) { downMs = try fields.value("downMs") }
 
     package func write(to object: inout ObjectWriter) { object.member("downMs", downMs) }
+}
+
+/// The data of `remoteFailed`.
+package struct RemoteFailed: WireObject {
+    package var url: String
+    package var reason: String
+
+    package init(url: String, reason: String) {
+        self.url = url
+        self.reason = reason
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        url = try fields.value("url")
+        reason = try fields.value("reason")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("url", url)
+        object.member("reason", reason)
+    }
+}
+
+/// The data of `remoteRecovered`.
+package struct RemoteRecovered: WireObject {
+    package var url: String
+    package var downMs: Int64
+
+    package init(url: String, downMs: Int64) {
+        self.url = url
+        self.downMs = downMs
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        url = try fields.value("url")
+        downMs = try fields.value("downMs")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("url", url)
+        object.member("downMs", downMs)
+    }
+}
+
+/// The data of `remoteRefused`.
+package struct RemoteRefused: WireObject {
+    package var url: String
+    /// Those of the first batch; what follows is counted in `status`.
+    package var samples: Int
+    package var reason: String
+
+    package init(url: String, samples: Int, reason: String) {
+        self.url = url
+        self.samples = samples
+        self.reason = reason
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        url = try fields.value("url")
+        samples = try fields.value("samples")
+        reason = try fields.value("reason")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("url", url)
+        object.member("samples", samples)
+        object.member("reason", reason)
+    }
 }
 
 /// The data of `seriesRefused` and of `seriesRepeated`.

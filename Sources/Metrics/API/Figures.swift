@@ -290,6 +290,61 @@ package struct CollectorState: WireObject {
     }
 }
 
+/// A receiver of remote write, and how far it has been given what is measured.
+package struct RemoteState: WireObject {
+    /// How handing on goes.
+    package enum Condition: String, WireValue, CaseIterable {
+        /// Nothing was handed on yet.
+        case starting
+        case working
+        /// Its last attempts failed, fewer than five.
+        case retrying
+        /// Five attempts failed; they go on, and what is measured waits in the store.
+        case failing
+    }
+
+    package var url: String
+    package var condition: Condition
+    /// Rounds up to this time were handed on, ms since 1970; nil before the first since the start.
+    package var toMs: Int64?
+    /// Samples that arrived, since the start.
+    package var samples: Int64
+    /// Samples that the receiver called wrong, since the start.
+    package var refusedSamples: Int64
+    /// Why the last attempt failed.
+    package var reason: String?
+
+    package init(
+        url: String, condition: Condition, toMs: Int64? = nil, samples: Int64 = 0, refusedSamples: Int64 = 0,
+        reason: String? = nil
+    ) {
+        self.url = url
+        self.condition = condition
+        self.toMs = toMs
+        self.samples = samples
+        self.refusedSamples = refusedSamples
+        self.reason = reason
+    }
+
+    package init(from fields: inout Fields) throws(WireError) {
+        url = try fields.value("url")
+        condition = try fields.value("condition")
+        toMs = try fields.optional("toMs")
+        samples = try fields.value("samples")
+        refusedSamples = try fields.value("refusedSamples")
+        reason = try fields.optional("reason")
+    }
+
+    package func write(to object: inout ObjectWriter) {
+        object.member("url", url)
+        object.member("condition", condition)
+        object.member("toMs", toMs)
+        object.member("samples", samples)
+        object.member("refusedSamples", refusedSamples)
+        object.member("reason", reason)
+    }
+}
+
 /// metricsd's own part of `status`.
 package struct MetricsStatus: WireObject {
     /// How the store is doing.
@@ -316,10 +371,13 @@ package struct MetricsStatus: WireObject {
     /// Records that the last start could not read.
     package var damagedRecords: Int
     package var collectors: [CollectorState]
+    /// Receivers of remote write.
+    package var remotes: [RemoteState]
 
     package init(
         series: Int, liveSeries: Int, store: StoreCondition, storeReason: String?, committedToMs: Int64?,
-        uncommittedRounds: Int, headBytes: Int, damagedRecords: Int, collectors: [CollectorState]
+        uncommittedRounds: Int, headBytes: Int, damagedRecords: Int, collectors: [CollectorState],
+        remotes: [RemoteState] = []
     ) {
         self.series = series
         self.liveSeries = liveSeries
@@ -330,6 +388,7 @@ package struct MetricsStatus: WireObject {
         self.headBytes = headBytes
         self.damagedRecords = damagedRecords
         self.collectors = collectors
+        self.remotes = remotes
     }
 
     package init(from fields: inout Fields) throws(WireError) {
@@ -342,6 +401,7 @@ package struct MetricsStatus: WireObject {
         headBytes = try fields.value("headBytes")
         damagedRecords = try fields.value("damagedRecords")
         collectors = try fields.value("collectors")
+        remotes = try fields.value("remotes", or: [])
     }
 
     package func write(to object: inout ObjectWriter) {
@@ -354,5 +414,6 @@ package struct MetricsStatus: WireObject {
         object.member("headBytes", headBytes)
         object.member("damagedRecords", damagedRecords)
         object.member("collectors", collectors)
+        object.member("remotes", remotes)
     }
 }

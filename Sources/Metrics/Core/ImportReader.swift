@@ -87,7 +87,7 @@ extension SampleRun {
 
 extension Head {
     /// The group that imported blocks are of.
-    private static let importGroup = "import"
+    package static let importGroup = "import"
 
     /// Takes in samples as blocks of their own, which wait to be written. Series with the same times share a block, so a dump of
     /// scrapes takes as little room as what is measured here.

@@ -8,7 +8,8 @@ import Wire
 
 /// metricsd: measures the host, the guarded units, the services' own figures and the suite, each second, keeps them, and answers
 /// queries. The decisions are `MetricsMachine`'s; here is what carries them out. Threads: `proc` (the host), `process` (guarded
-/// units), `detail` (what may wait for a sick process), `mounts` (statvfs), `scrape` (parsing), `store` (commits), `query` (reads).
+/// units), `detail` (what may wait for a sick process), `mounts` (statvfs), `scrape` (parsing), `store` (commits), `query` (reads),
+/// `remote1`… (receivers of remote write).
 @Loop package final class Metricsd: DaemonProgram {
     package nonisolated static let name = "metricsd"
     /// What it publishes, all of its API.
@@ -23,6 +24,7 @@ import Wire
     private let collecting: Collecting
     private let queries: Queries
     private let notices: Notices
+    private let remotes: RemoteWriting
     private var settings: AllSettings
     private var isRunning = false
     /// Calls that wait for a commit or for a level's rounds; each looks again after every event.
@@ -46,7 +48,9 @@ import Wire
         queries = Queries(context)
         collecting = Collecting(context)
         notices = Notices(context)
+        remotes = RemoteWriting(context, notices)
         collecting.metricsd = self
+        remotes.metricsd = self
         addMethods()
         addFigures()
         context.server.ownerOfService = { [collecting] service in collecting.owners[service] }
@@ -57,6 +61,7 @@ import Wire
         isRunning = true
         collecting.watch(settings)
         handle { machine, now in machine.started(collecting.plans(settings), now: now) }
+        remotes.watch(settings.mainstay.metricsd.remoteWrite)
         started()
     }
 
@@ -70,6 +75,7 @@ import Wire
             machine.reconfigured(
                 MetricsMachine.Settings(settings.mainstay.metricsd), plans: collecting.plans(settings), now: now)
         }
+        remotes.watch(settings.mainstay.metricsd.remoteWrite)
     }
 
     /// Hands the tick to the machine, and answers how many events it has taken.
@@ -78,7 +84,11 @@ import Wire
         return machine.eventsTaken
     }
 
-    package var own: MetricsStatus { machine.status }
+    package var own: MetricsStatus {
+        var status = machine.status
+        status.remotes = remotes.states
+        return status
+    }
 
     package func stop(stopped: @escaping @Loop () -> Void) {
         guard isRunning else { return stopped() }
@@ -86,6 +96,7 @@ import Wire
         for timer in timers.values { timer.cancel() }
         timers.removeAll()
         collecting.stop()
+        remotes.stop()
         self.stopped = stopped
         handle { machine, now in machine.flushAsked(now: now) }
         finishIfFlushed()
@@ -131,6 +142,13 @@ import Wire
     private func take(_ state: SampleStore.State) {
         stored = state
         queries.segments = state.segments
+    }
+
+    /// What is on disk, of the head what is not handed on yet; nil before the store was read.
+    func committed(after progress: RemoteProgress?) -> RemoteFeed.Content? {
+        guard isRunning, machine.isStoreRead else { return nil }
+        return RemoteFeed.Content(
+            index: machine.head.index, head: machine.head.committedBlocks(after: progress), segments: stored.segments)
     }
 
     // MARK: Events and actions

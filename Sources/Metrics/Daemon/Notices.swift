@@ -13,6 +13,10 @@ import Wire
     private static let seriesRefused = MessageID("7ac537a0d7d94374963da79d85b46312")
     private static let seriesRepeated = MessageID("31f16f2fedb049ec8785348ec2720ee8")
 
+    private static let remoteFailed = MessageID("40182266993246ad95b99dd95b7ee6ac")
+    private static let remoteRecovered = MessageID("88bdec9ade1340d999e6ad53c2159ac5")
+    private static let remoteRefused = MessageID("e37ae35a7c8441f18ec42af3d3067020")
+
     private let context: DaemonContext
 
     init(_ context: DaemonContext) {
@@ -66,6 +70,29 @@ import Wire
         case .seriesRepeated(let collector, let count, let example):
             context.publish(
                 MetricsEvents.seriesRepeated, SeriesRefused(collector: collector, count: count, example: example))
+        }
+    }
+
+    /// What a receiver of remote write has to be told of.
+    func write(_ report: RemoteWriter.Report, of url: String) {
+        switch report {
+        case .failing(let reason):
+            log(
+                .warning, "cannot hand on to \(url), and keeps what is measured: \(reason)", Self.remoteFailed,
+                ["MAINSTAY_URL": url, "MAINSTAY_REASON": reason])
+            context.publish(MetricsEvents.remoteFailed, RemoteFailed(url: url, reason: reason))
+        case .working(let failedFor):
+            log(
+                .notice, "hands on to \(url) again after \(failedFor.milliseconds) ms", Self.remoteRecovered,
+                ["MAINSTAY_URL": url])
+            context.publish(
+                MetricsEvents.remoteRecovered, RemoteRecovered(url: url, downMs: failedFor.milliseconds))
+        case .refused(let samples, let reason):
+            log(
+                .warning, "\(url) refuses \(samples) samples, and they are given up: \(reason)", Self.remoteRefused,
+                ["MAINSTAY_URL": url, "MAINSTAY_REASON": reason])
+            context.publish(
+                MetricsEvents.remoteRefused, RemoteRefused(url: url, samples: samples, reason: reason))
         }
     }
 

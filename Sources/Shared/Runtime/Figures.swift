@@ -39,6 +39,13 @@ package import Wire
         generation += 1
     }
 
+    /// Takes away every figure whose name begins so, as when settings name others.
+    package func remove(whereNamed prefix: String) {
+        figures.removeAll { $0.description.name.hasPrefix(prefix) }
+        descriptions = figures.map(\.description)
+        generation += 1
+    }
+
     /// The reply to `metrics` for a caller that holds `known`.
     package func reply(known: Int64, now: Moment) -> Common.Metrics.Reply {
         Common.Metrics.Reply(

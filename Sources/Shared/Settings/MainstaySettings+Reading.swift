@@ -49,6 +49,12 @@ extension MetricsdSettings {
         section.section("retention") { retention.read(from: &$0) }
         section.read("maximumSeries", .whole(100...10_000_000), into: &maximumSeries)
         section.section("infrastructure") { infrastructure.read(from: &$0) }
+        section.list("remoteWrite", atMost: RemoteWriteSettings.most) { item in
+            if let receiver = RemoteWriteSettings.read(from: &item) { remoteWrite.append(receiver) }
+        }
+        if let twice = remoteWrite.first(where: { one in remoteWrite.count { $0.url == one.url } > 1 }) {
+            section.refuse("remoteWrite", "expected each url once, found \(twice.url) twice")
+        }
     }
 }
 

@@ -63,6 +63,8 @@ package struct MetricsdSettings: Hashable, Sendable {
     package var maximumSeries = 20_000
     /// The databases and caches of this host that belong to no guarded service.
     package var infrastructure = InfrastructureSettings()
+    /// Who is given what is measured.
+    package var remoteWrite: [RemoteWriteSettings] = []
 
     package init() {}
 }

@@ -116,6 +116,18 @@ struct Section {
         }
     }
 
+    /// Reads the mapping under `key`, of names that the file chose to texts; more than `limit` is an error.
+    mutating func texts(_ key: String, atMost limit: Int) -> [String: String] {
+        var texts: [String: String] = [:]
+        section(key) { inner in
+            guard inner.order.count <= limit else {
+                return inner.complain(at: inner.mark, "expected at most \(limit) names, found \(inner.order.count)")
+            }
+            for name in inner.order { texts[name] = inner.optional(name, .text) }
+        }
+        return texts
+    }
+
     private mutating func inner(_ node: YAMLNode, path: String, _ body: (inout Section) -> Void) {
         var section = Section(node, file: file, path: path)
         body(&section)

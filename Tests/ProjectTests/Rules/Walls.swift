@@ -12,7 +12,7 @@ struct Room {
     /// Rooms of `Shared` that not every daemon needs, each with a C library that would cost the others memory.
     private static let extra: [String: Set<String>] = [
         "Config": ["Store"], "ConfigEtcd": ["Store"], "Health": ["Store"],
-        "Metrics": ["Deadlines", "Postgres", "Redis"],
+        "Metrics": ["Compression", "Deadlines", "Postgres", "Redis"],
     ]
 
     private static let nio: Set<String> = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOWebSocket"]
@@ -27,6 +27,7 @@ struct Room {
         Room(folder: "Sources/Shared/Files", mayImport: system.union(["CLinux"])),
         Room(folder: "Sources/Shared/Systemd", mayImport: system.union(["CSystemd", "CLinux", "Files", "Time"])),
         Room(folder: "Sources/Shared/Store", mayImport: system.union(["CSQLite"])),
+        Room(folder: "Sources/Shared/Compression", mayImport: system.union(["CSnappy"])),
         Room(folder: "Sources/Shared/Deadlines", mayImport: system.union(["Time"])),
         Room(folder: "Sources/Shared/Redis", mayImport: system.union(["CHiredis", "Deadlines"])),
         Room(folder: "Sources/Shared/Postgres", mayImport: system.union(["CPostgres", "Deadlines"])),

@@ -15,6 +15,8 @@ package struct BlockEntry: Hashable, Sendable {
     /// The body's last part: times once more, the index, the end. Zero where damage took the frame that announces the block: then
     /// the whole body is looked through.
     package var tailLength: UInt32
+    /// Its values were measured elsewhere.
+    package var isImported = false
 
     /// Where the next block begins.
     package var end: Int { Int(body) + Int(bodyLength) }
@@ -24,11 +26,11 @@ package struct BlockEntry: Hashable, Sendable {
 }
 
 extension BlockEntry {
-    /// What a summary says of it. Nobody asks a summary for the group.
+    /// What a summary says of it. Nobody asks a summary for the group of what was measured here.
     package var summaryPayload: [UInt8] {
         var writer = ByteWriter()
         writer.write(varint: UInt64(body))
-        writer.bytes += payload(group: "")
+        writer.bytes += payload(group: isImported ? Head.importGroup : "")
         return writer.bytes
     }
 
@@ -60,7 +62,7 @@ extension BlockEntry {
     }
 
     private init?(_ reader: inout ByteReader, body: UInt32) {
-        guard let number = reader.varint().flatMap({ Int64(exactly: $0) }), reader.text(limit: 4096) != nil,
+        guard let number = reader.varint().flatMap({ Int64(exactly: $0) }), let group = reader.text(limit: 4096),
             let fromMs = reader.signed(), let toMs = reader.signed()
         else { return nil }
         var parts: [UInt32] = []
@@ -72,7 +74,7 @@ extension BlockEntry {
         self.init(
             number: number, fromMs: fromMs, toMs: toMs, firstSeries: SeriesID(parts[2]), lastSeries: SeriesID(parts[3]),
             ticks: parts[0], chunks: parts[1], body: body, bodyLength: parts[4], headLength: parts[5],
-            tailLength: parts[6])
+            tailLength: parts[6], isImported: group == Head.importGroup)
     }
 }
 
@@ -128,7 +130,8 @@ package enum BlockLayout {
             number: block.number, fromMs: block.times.min() ?? 0, toMs: block.times.max() ?? 0,
             firstSeries: places.first?.series ?? SeriesID(0), lastSeries: places.last?.series ?? SeriesID(0),
             ticks: UInt32(block.times.count), chunks: UInt32(places.count), body: 0, bodyLength: UInt32(body.count),
-            headLength: UInt32(head), tailLength: UInt32(body.count - tail))
+            headLength: UInt32(head), tailLength: UInt32(body.count - tail), isImported: block.group == Head.importGroup
+        )
         var bytes: [UInt8] = []
         bytes.reserveCapacity(body.count + 128)
         Frame.append(.block, entry.payload(group: block.group), to: &bytes)

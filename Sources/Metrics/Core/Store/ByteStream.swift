@@ -109,7 +109,8 @@ package enum Checksum {
                 var value = ~UInt32(0)
                 var at = 0
                 while at + 8 <= part.count {
-                    let word = UInt64(littleEndian: part.loadUnaligned(fromByteOffset: at, as: UInt64.self)) ^ UInt64(value)
+                    let next = UInt64(littleEndian: part.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                    let word = next ^ UInt64(value)
                     value = 0
                     for byte in 0..<8 {
                         value ^= tables[(7 - byte) << 8 | Int(word >> UInt64(byte * 8) & 0xff)]

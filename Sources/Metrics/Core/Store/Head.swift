@@ -274,6 +274,11 @@ package struct Head: Sendable {
         groups.flatMap { $0.chunks(of: series, includingUncommitted: includingUncommitted) }
     }
 
+    /// What is on disk of each block that the store does not have yet, of all groups: the values of those of which not all is handed on.
+    package func committedBlocks(after progress: RemoteProgress?) -> [CommittedBlock] {
+        groups.flatMap { $0.committedBlocks(after: progress) }
+    }
+
     /// What the last round of `group` measured: series in table order, without those whose value is a stale marker.
     package func current(group: Int) -> (timeMs: Int64, values: [(series: SeriesID, value: Double)])? {
         groups[group].current

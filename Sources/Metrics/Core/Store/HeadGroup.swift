@@ -17,6 +17,18 @@ private struct Column: Hashable, Sendable {
         while start + encoder.count < tick { encoder.append(Staleness.bits) }
         encoder.append(pattern)
     }
+
+    var chunk: Chunk { Chunk(series: series, start: start, count: encoder.count, bits: encoder.bits) }
+}
+
+/// A block of the head, as far as it is on disk.
+package struct CommittedBlock: Sendable {
+    package var number: Int64
+    package var group: String
+    /// Its rounds on disk, ms since 1970, rising.
+    package var times: ArraySlice<Int64>
+    /// Their values; none where all of them are handed on.
+    package var views: [ChunkView] = []
 }
 
 /// One group's share of the head: its table, its open block, its log, its complete blocks that are not on disk.
@@ -182,10 +194,7 @@ struct HeadGroup: Sendable {
             var sealed = SealedBlock(number: block, group: name, times: times, chunks: [], names: [])
             for column in columns where column.encoder.count > 0 {
                 guard let labels = index[column.series] else { continue }
-                sealed.chunks.append(
-                    Chunk(
-                        series: column.series, start: column.start, count: column.encoder.count,
-                        bits: column.encoder.bits))
+                sealed.chunks.append(column.chunk)
                 sealed.names.append(labels)
             }
             waiting.append(Waiting(block: sealed, committedTicks: committedTicks))
@@ -240,13 +249,34 @@ struct HeadGroup: Sendable {
             appendView(of: chunk, block: entry.block.number, times: entry.block.times, visible: visible, to: &views)
         }
         if let number = columnNumbers[series] {
-            let column = columns[number]
-            let chunk = Chunk(
-                series: series, start: column.start, count: column.encoder.count, bits: column.encoder.bits)
+            let chunk = columns[number].chunk
             let visible = includingUncommitted ? times.count : committedTicks
             appendView(of: chunk, block: block, times: times, visible: visible, to: &views)
         }
         return views
+    }
+
+    /// What is on disk of each block that is not a part of the store yet. Values of which all is handed on are left out.
+    func committedBlocks(after progress: RemoteProgress?) -> [CommittedBlock] {
+        func isUnsent(_ number: Int64, _ times: ArraySlice<Int64>) -> Bool {
+            guard let last = times.last else { return false }
+            return progress?.isUnsent(block: number, timeMs: last) ?? true
+        }
+        var blocks = waiting.map { entry in
+            CommittedBlock(
+                number: entry.block.number, group: name, times: entry.block.times.prefix(entry.committedTicks))
+        }
+        blocks.append(CommittedBlock(number: block, group: name, times: times.prefix(committedTicks)))
+        for index in blocks.indices where isUnsent(blocks[index].number, blocks[index].times) {
+            let isOpen = index == waiting.count
+            let chunks = isOpen ? columns.map(\.chunk) : waiting[index].block.chunks
+            for chunk in chunks {
+                appendView(
+                    of: chunk, block: blocks[index].number, times: isOpen ? times : waiting[index].block.times,
+                    visible: blocks[index].times.count, to: &blocks[index].views)
+            }
+        }
+        return blocks
     }
 
     private func appendView(

@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Wire
 
 /// The names of the store's files in a state folder.
 struct StoreFolder: Sendable {
@@ -10,6 +11,11 @@ struct StoreFolder: Sendable {
     var spareLog: String { "\(path)/spare.log" }
     func segment(_ number: Int64) -> String { "\(path)/\(Self.digits(number)).blocks" }
     func summary(_ number: Int64) -> String { "\(path)/\(Self.digits(number)).summary" }
+
+    /// How far a receiver of remote write has been given what is here; of each URL its own.
+    func remote(_ url: String) -> String {
+        "\(path)/\(Digest(of: url.utf8).hexadecimal.prefix(16)).remote"
+    }
 
     /// The numbers of files with this ending, in their order.
     func numbers(ending: String) throws(FileFailure) -> [Int64] {
