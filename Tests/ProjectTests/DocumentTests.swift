@@ -135,6 +135,13 @@ import Testing
         #expect(violations("```\n| a | 5 |\n```\n| `x` | v1 | p95 |") == [])
     }
 
+    @Test func `a figure below zero has its sign`() {
+        let report = Self.report.replacing("\"median\": 1.9", with: "\"median\": -1.9")
+        func violations(_ page: String) -> [String] { Figures.violations(page) { _ in report }.map(\.message) }
+        #expect(violations(Self.table.replacing("| 1.9", with: "| -1.9")) == [])
+        #expect(violations(Self.table) == ["1.9: block, median is -1.9 in the report guard"])
+    }
+
     @Test func `a figure of another row, another column or of no measured thing is found`() {
         func swapped(_ one: String, _ other: String) -> [String] {
             violations(Self.table.replacing(one, with: "@").replacing(other, with: one).replacing("@", with: other))

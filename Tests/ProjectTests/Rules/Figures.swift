@@ -121,7 +121,7 @@ enum Figures {
         var places: Int
     }
 
-    /// Numbers that stand alone: `3.5` and `11,000`, not the 1 in `p1`.
+    /// Numbers that stand alone: `3.5`, `-3.5` and `11,000`, not the 1 in `p1`, and not the 2 in `1-2` as -2.
     private static func numbers(_ text: String) -> [Number] {
         let bytes = Array(text.utf8)
         var found: [Number] = []
@@ -137,7 +137,8 @@ enum Figures {
             var end = position
             while end < bytes.count, isNumeral(bytes[end]) { end += 1 }
             while bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: ",") { end -= 1 }
-            let shown = String(decoding: bytes[position..<end], as: UTF8.self)
+            let start = isSigned(bytes, at: position) ? position - 1 : position
+            let shown = String(decoding: bytes[start..<end], as: UTF8.self)
             let plain = shown.split(separator: ",").joined()
             if let value = Double(plain) {
                 let places = plain.split(separator: ".", maxSplits: 1).dropFirst().first?.count ?? 0
@@ -146,6 +147,11 @@ enum Figures {
             position = end
         }
         return found
+    }
+
+    private static func isSigned(_ bytes: [UInt8], at position: Int) -> Bool {
+        guard position > 0, bytes[position - 1] == UInt8(ascii: "-") else { return false }
+        return position == 1 || bytes[position - 2] == UInt8(ascii: " ")
     }
 
     private static func isNumeral(_ byte: UInt8) -> Bool {
