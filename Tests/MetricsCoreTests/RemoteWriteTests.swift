@@ -124,6 +124,16 @@ struct RemoteWriterTests {
         #expect(writer.sent(.arrived, now: at(2)) == [])
     }
 
+    @Test("Who ends while a batch is made takes that one for arrived least of all")
+    mutating func endedWhileMaking() throws {
+        try send(Self.batch, at: at(0))
+        let (next, _) = try timer(writer.sent(.arrived, now: at(1)))
+        #expect(writer.isDone)
+        #expect(writer.timerFired(next, now: at(2)) == [.make(isDone: true)])
+        #expect(writer.stopped() == [])
+        #expect(!writer.isDone)
+    }
+
     @Test("A record that cannot be written is tried again, and what has arrived stays told")
     mutating func notMade() throws {
         try send(Self.batch, at: at(0))

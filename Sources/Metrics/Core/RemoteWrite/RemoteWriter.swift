@@ -114,7 +114,11 @@ package struct RemoteWriter: Sendable {
         defer { state = .idle }
         switch state {
         case .waiting(let timer), .pausing(_, let timer): return [.cancelTimer(timer)]
-        case .idle, .making, .sending: return []
+        case .making:
+            // It was told with the making. What comes of that has not arrived.
+            isDone = false
+            return []
+        case .idle, .sending: return []
         }
     }
 

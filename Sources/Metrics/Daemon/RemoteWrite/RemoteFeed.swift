@@ -227,7 +227,7 @@ struct RemoteFeed {
     /// Forgets blocks that are handed on whole.
     /// - Returns: whether the store has more.
     private mutating func forget(_ progress: inout RemoteProgress, _ content: Content) -> Bool {
-        let inHead = content.head.map(\.number)
+        let inHead = Set(content.head.map(\.number))
         var first = inHead.min() ?? Int64.max
         var isLeft = false
         for segment in content.segments {

@@ -42,8 +42,12 @@ struct RemoteThread {
         return Made(batch: batch, progress: feed.progress)
     }
 
-    /// The batch that was made last has arrived, and no more is made in this life.
-    mutating func end() throws(FileFailure) { try feed?.end() }
+    /// No more is made for this receiver.
+    /// - Parameter isDone: the batch that was made last has arrived, or is given up.
+    mutating func leave(isDone: Bool) throws(FileFailure) {
+        defer { (feed, settings) = (nil, nil) }
+        if isDone { try feed?.end() }
+    }
 
     /// Read anew for each request: an address may change, and so may a password.
     static func target(_ settings: RemoteWriteSettings) throws -> Target {

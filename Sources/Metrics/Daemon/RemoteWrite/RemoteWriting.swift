@@ -103,7 +103,8 @@ import Wire
         isStopped = true
         handle { writer, _ in writer.stopped() }
         bodies = []
-        if writer.isDone { thread.submit { thread in try thread.end() } }
+        let isDone = writer.isDone
+        thread.submit { thread in try thread.leave(isDone: isDone) }
     }
 
     var state: RemoteState {
